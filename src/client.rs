@@ -271,7 +271,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidName`] when the filter has a name, or the request an id, that is invalid;
-    /// [`Error::Store`].
+    /// [`Error::Store`], also of a filter by attributes in a store that
+    /// [does not show them](reenact_providers::Encoded::showing_attributes).
     pub async fn list(&self, filter: &InstanceFilter, page: &PageRequest) -> Result<InstancePage> {
         self.access.list(filter, page).await
     }

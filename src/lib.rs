@@ -153,8 +153,8 @@ pub use reenact_actors::{
     ShardThreads, Stalled, Unfit, Values, Watch, WhenBusy,
 };
 pub use reenact_providers::{
-    InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary, PageRequest,
-    QuarantineId, Quarantined, QueueOf, StateCounts, TimeOrder, TimeRange,
+    AttributeFilter, InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary,
+    PageRequest, QuarantineId, Quarantined, QueueOf, StateCounts, TimeOrder, TimeRange,
 };
 pub use shutdown::ShutdownHandle;
 
@@ -172,9 +172,10 @@ pub use reenact_macros::{activities, activity, entity, orchestration};
 
 // What is in histories and in statuses.
 pub use reenact_core::{
-    ActivityToken, CarriedStream, CorrelationId, EmittedBy, Event, EventKey, EventKind,
-    ExecutionId, Guid, History, HistoryEvent, InstanceId, Name, OpenActivity, OpenChild, Outcome,
-    Payload, StreamEvent, StreamItem, Timestamp, ToActivityToken, ToInstanceId, Version,
+    ActivityToken, AttributeKind, AttributeValue, Attributes, CarriedStream, CorrelationId,
+    EmittedBy, Event, EventKey, EventKind, ExecutionId, Guid, History, HistoryEvent, InstanceId,
+    Name, OpenActivity, OpenChild, Outcome, Payload, StreamEvent, StreamItem, Timestamp,
+    ToActivityToken, ToInstanceId, Version,
 };
 
 // The traces that instances belong to.
@@ -188,10 +189,10 @@ pub use reenact_actors::{
     HeartbeatError, MissingState, NoRefusal, ParkReason, Result, UpdateError,
 };
 pub use reenact_core::{
-    ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
-    CommandError, EventError, InvalidActivityToken, InvalidName, InvalidOptions, InvalidVersion,
-    LockError, OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt, SendError,
-    TimedOut,
+    ActivityError, ActivityErrorKind, AttributeError, BoxError, CallUpdateError, Cancelled,
+    ChildError, CommandError, EventError, InvalidActivityToken, InvalidName, InvalidOptions,
+    InvalidVersion, LockError, OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt,
+    SendError, TimedOut,
 };
 pub use reenact_providers::OpenError;
 

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reenact_core::{
-    CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken, InvalidName,
-    InvalidOptions, InvalidVersion, Name, OrchestrationError, Payload, PayloadError, Version,
+    AttributeError, CorrelationId, EventKey, ExecutionId, InstanceId, InvalidActivityToken,
+    InvalidName, InvalidOptions, InvalidVersion, Name, OrchestrationError, Payload, PayloadError,
+    Version,
 };
 use reenact_providers::{OpenError, ProviderError};
 
@@ -34,6 +35,9 @@ pub enum Error {
     /// An id, a name or a key is invalid.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// An attribute cannot be set so.
+    #[error(transparent)]
+    InvalidAttribute(#[from] AttributeError),
     /// A text is no token of an activity.
     #[error(transparent)]
     InvalidToken(#[from] InvalidActivityToken),

@@ -258,6 +258,11 @@ impl HistoryStore for Gate {
         store.as_ref()?.histories.unarchived_bytes()
     }
 
+    fn shows_attributes(&self) -> bool {
+        let store = self.store.try_read();
+        store.is_ok_and(|store| store.as_ref().is_none_or(|open| open.histories.shows_attributes()))
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -379,8 +379,9 @@ fn start_of(
     reply: Reply,
 ) -> InstanceMessage {
     let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
+    let attributes = reenact_core::Attributes::default();
     let seed = origin.seed();
-    let start = Start { input, seed, delay: None, origin: Some(origin), trace, limits };
+    let start = Start { input, seed, delay: None, origin: Some(origin), trace, limits, attributes };
     let start = StartMessage {
         name,
         version,
@@ -406,8 +407,9 @@ fn start_with(
     let OrStart { name, version, input } = start;
     let trace = event.trace.as_deref().cloned().map(ReceivedTrace::of_caller).map(Box::new);
     let seed = id.seed_of_started();
+    let attributes = reenact_core::Attributes::default();
     let limits = TimeLimits::NONE;
-    let start = Start { input, seed, delay: None, origin: None, trace, limits };
+    let start = Start { input, seed, delay: None, origin: None, trace, limits, attributes };
     let start = StartMessage {
         name,
         version,

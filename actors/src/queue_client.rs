@@ -233,7 +233,9 @@ fn options_of(start: &StartMessage) -> Vec<StartOption> {
     let reuse = (!start.reuse.is_none()).then(|| StartOption::Reuse(start.reuse.into()));
     let limits = start.start.limits;
     let limits = (!limits.is_none()).then_some(StartOption::Limits(limits));
-    reuse.into_iter().chain(limits).collect()
+    let attributes = &start.start.attributes;
+    let attributes = (!attributes.is_empty()).then(|| StartOption::Attributes(attributes.clone()));
+    reuse.into_iter().chain(limits).chain(attributes).collect()
 }
 
 fn key_of(MessageId { lineage, id, attempt, kind }: MessageId) -> String {

@@ -93,6 +93,7 @@ fn machine() -> Machine {
         origin: None,
         trace: None,
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     let (config, first) = (MachineConfig::default(), ExecutionId::FIRST);
     let started = Machine::start(&code, id(0), first, config, start, Timestamp::EPOCH);
@@ -202,6 +203,7 @@ fn summary(instance: usize, number: u64) -> InstanceSummary {
         turns: number + 1,
         events: 2 * number + 2,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     }
 }
 

@@ -122,6 +122,7 @@ async fn start(access: &Access, number: u64) -> Result<(), Box<dyn Error>> {
         event: None,
         reuse: ReusePolicy::new(),
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     access.start_instance(request).await?;
     Ok(())

@@ -3,6 +3,7 @@
 //! Times are texts of RFC 3339 in UTC, with microseconds. Durations are numbers of milliseconds. Payloads are
 //! the JSON values that they are.
 
+mod attribute;
 mod bulk;
 mod change;
 mod cluster;
@@ -20,6 +21,9 @@ mod time;
 mod timeline;
 mod view;
 
+pub use self::attribute::{
+    InvalidAttribute, InvalidCondition, attribute_as_json, attribute_condition, attributes_of_json,
+};
 pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
 pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
 pub use self::cluster::{Cluster, HostRow, Shard};

@@ -125,6 +125,7 @@ impl Params {
             created_until: self.time("created_until")?,
             finished_from: self.time("finished_from")?,
             finished_until: self.time("finished_until")?,
+            attr: self.all("attr").into_iter().filter(|text| !text.is_empty()).collect(),
         })
     }
 

@@ -65,6 +65,7 @@ fn started(code: &OrchestrationCode) -> (Machine, Turn) {
         origin: None,
         trace: None,
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     Machine::start(code, id(), ExecutionId::FIRST, config(), start, Timestamp::EPOCH)
         .expect("a turn")

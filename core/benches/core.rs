@@ -47,6 +47,7 @@ fn start(code: &OrchestrationCode) -> Machine {
         origin: None,
         trace: None,
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     let config = MachineConfig::default();
     Machine::start(code, id(), ExecutionId::FIRST, config, start, Timestamp::EPOCH)

@@ -2,6 +2,7 @@
 
 mod activities;
 mod any_event;
+mod attributes;
 mod call_update;
 mod cancellation;
 mod children;

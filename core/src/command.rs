@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::attributes::Attributes;
 use crate::error::{ActivityError, ChildError};
 use crate::event::EmittedBy;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
@@ -178,6 +179,8 @@ pub struct Start {
     pub trace: Option<Box<ReceivedTrace>>,
     /// How long it may take.
     pub limits: TimeLimits,
+    /// The attributes with which the instance begins. They are within their limits.
+    pub attributes: Attributes,
 }
 
 /// Why a command changed nothing. The execution goes on as if it had never come.

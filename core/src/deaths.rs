@@ -83,6 +83,7 @@ impl RecordedTurn {
             | Event::UpdateAnswered { .. }
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
+            | Event::AttributesChanged { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }

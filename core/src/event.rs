@@ -13,6 +13,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::AttributeChange;
 use crate::error::{ActivityError, ChildError, OrchestrationError};
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
 use crate::message::{InstanceCommand, Message, MessageId, NotTaken, Origin, SupersededChild};
@@ -478,4 +479,10 @@ pub enum Event {
     Streamed(StreamEvent),
     /// About the time that the instance, or a child of it, may take.
     TimeLimit(TimeLimitEvent),
+    /// The code set or cleared an attribute of the instance. In the first turn: the execution begins with some.
+    /// (output)
+    AttributesChanged {
+        /// What became of them.
+        change: Box<AttributeChange>,
+    },
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::action::Action;
+use crate::attributes::Attributes;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
 use crate::definition::Orchestration;
@@ -268,6 +269,7 @@ impl Executor {
             origin: None,
             trace: None,
             limits: TimeLimits::NONE,
+            attributes: Attributes::default(),
         };
         let id = InstanceId::new("scripted")?;
         let mut now = Timestamp::EPOCH;
@@ -404,6 +406,11 @@ impl Run {
             status.decode().ok()
         });
         set.collect()
+    }
+
+    /// The attributes that the orchestration had at its end.
+    pub fn attributes(&self) -> Attributes {
+        Attributes::of_turns(self.history.turns())
     }
 
     /// The input of the next execution, when the orchestration continued as new and it is an `I`.

@@ -56,6 +56,7 @@ extern crate std;
 
 // Floor 1: values.
 
+mod attributes;
 mod event_name;
 mod ids;
 pub mod limits;
@@ -96,6 +97,7 @@ mod wellformed;
 
 mod answers;
 mod attempts;
+mod attributes_of;
 mod open;
 mod outbox;
 mod parked;
@@ -132,6 +134,7 @@ mod executor;
 
 pub use action::{Action, AttemptTerms, Tagged};
 pub use answers::{UpdateFate, UpdateFinder};
+pub use attributes::{AttributeChange, AttributeError, AttributeKind, AttributeValue, Attributes};
 pub use calls::{
     AnyEvent, AnyEvents, Events, HeldLock, LockGuard, Recipient, ToRecipient, Update, Updates,
     WhenAny, Winner,

@@ -67,6 +67,15 @@ pub const MAX_STREAM_KEPT_BYTES: u32 = 1024 * 1024;
 /// stream that grows are not kept.
 pub const MAX_ALL_STREAMS_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
+/// Most [attributes](crate::OrchestrationContext::set_attribute) that an instance has at a time. One more is refused.
+pub const MAX_ATTRIBUTES: usize = 16;
+
+/// Longest name of an attribute, in bytes of UTF-8. A longer one is refused.
+pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 64;
+
+/// Longest text of an attribute, in bytes of UTF-8. A longer one is refused.
+pub const MAX_ATTRIBUTE_TEXT_BYTES: usize = 256;
+
 /// Number of the newest answers to updates that an execution keeps, for those who ask again with the same
 /// key, and that the next execution knows. The log has the older ones of the same execution.
 pub const MAX_KEPT_ANSWERS: usize = 256;

@@ -145,6 +145,7 @@ impl Machine {
             unstarted.origin = start.origin.take();
             unstarted.trace = start.trace.take();
             unstarted.limits = start.limits;
+            unstarted.attributes = mem::take(&mut start.attributes);
         }
         let command = self.take_requester(command);
         let at = now.max(self.shared.lock().now);

@@ -165,6 +165,7 @@ impl OpenActivities {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

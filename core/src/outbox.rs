@@ -255,6 +255,7 @@ impl Outbox {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionSuspended { .. }
             | Event::ExecutionResumed

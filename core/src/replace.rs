@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::attributes::{AttributeChange, Attributes};
 use crate::event::{Event, TimeLimitEvent};
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
@@ -62,8 +63,8 @@ impl Replacement {
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
         let Self { name, version, input, origin, delay, trace, limits } = self;
         let seed = origin.seed();
-        let first =
-            First { name, version, input, seed, origin: Some(origin), delay, trace, limits };
+        let (origin, attributes) = (Some(origin), Attributes::default());
+        let first = First { name, version, input, seed, origin, delay, trace, limits, attributes };
         let after = messages.into_iter().chain(children).chain(keys);
         turns(first, after, at)
     }
@@ -86,6 +87,8 @@ pub struct Anew {
     pub trace: Option<Box<ReceivedTrace>>,
     /// How long it may take.
     pub limits: TimeLimits,
+    /// The attributes with which it begins.
+    pub attributes: Attributes,
     /// An event that is raised with the start, and the trace in which that is.
     pub event: Option<(Event, Option<Box<TraceContext>>)>,
 }
@@ -116,12 +119,13 @@ impl Anew {
         let end = (!has_ended).then(|| RecordedTurn::terminated(at, MADE_ROOM));
         let messages = Outbox::of(instance.clone(), before.iter().chain(&end)).carried();
         let children = Outbox::new(instance.clone()).superseded_by_undoing(before);
-        let Self { name, version, input, seed, delay, trace, limits, event } = self;
+        let Self { name, version, input, seed, delay, trace, limits, attributes, event } = self;
         let mut keys = commands_of(before);
         keys.extend(key_of_start(seed));
         let messages = (!messages.is_empty()).then_some(Event::OutboxCarried { messages });
         let children = (!children.is_empty()).then_some(Event::ChildrenSuperseded { children });
-        let first = First { name, version, input, seed, origin: None, delay, trace, limits };
+        let first =
+            First { name, version, input, seed, origin: None, delay, trace, limits, attributes };
         let after = messages.into_iter().chain(children);
         let mut turns = turns(first, after.chain([Event::CommandsReceived { keys }]), at);
         turns.extend(event.map(|(event, trace)| {
@@ -156,12 +160,13 @@ struct First {
     delay: Option<Duration>,
     trace: Option<Box<ReceivedTrace>>,
     limits: TimeLimits,
+    attributes: Attributes,
 }
 
 /// The first turn, as code would record it, and one for each of the others. It has a delay, if only of nothing:
 /// the others come before the code runs.
 fn turns(first: First, others: impl Iterator<Item = Event>, at: Timestamp) -> Vec<RecordedTurn> {
-    let First { name, version, input, seed, origin, delay, trace, limits } = first;
+    let First { name, version, input, seed, origin, delay, trace, limits, attributes } = first;
     let delay = delay.unwrap_or(Duration::ZERO);
     let mut events = vec![Event::ExecutionStarted { name, input, seed, delay: Some(delay) }];
     events.extend(origin.map(|origin| Event::StartedBy { origin }));
@@ -174,6 +179,10 @@ fn turns(first: First, others: impl Iterator<Item = Event>, at: Timestamp) -> Ve
         events.push(Event::TimeLimit(TimeLimitEvent::Set { limits, total_ends_at }));
     }
     events.push(Event::TimerCreated { id: CorrelationId::START, fire_at: at + delay });
+    if !attributes.is_empty() {
+        let change = Box::new(AttributeChange::Given { attributes });
+        events.push(Event::AttributesChanged { change });
+    }
     let turns = [events].into_iter().chain(others.map(|event| vec![event]));
     turns.map(|events| RecordedTurn { at, events: events.into() }).collect()
 }

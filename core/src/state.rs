@@ -1,5 +1,6 @@
 //! The state that the machine, the context and the durable futures of one execution share.
 
+mod attributes;
 mod cancel;
 mod cancellation;
 mod children;
@@ -43,6 +44,7 @@ pub(crate) use tasks::Manner;
 pub(crate) use updates::RecordedAnswer;
 
 use crate::action::Action;
+use crate::attributes::Attributes;
 use crate::catalog::ActivityCatalog;
 use crate::correlation_buffer::{CorrelationBuffer, Scheduled};
 use crate::event::Event;
@@ -93,6 +95,7 @@ pub(crate) struct State {
     pub(crate) status: Status,
     pub(crate) published: PublishedValues,
     pub(crate) streams: Streams,
+    pub(crate) attributes: Attributes,
     pub(crate) updates: OpenUpdates,
     pub(crate) time_limits: RunningLimits,
     /// Those that it has called, once there are any.
@@ -135,6 +138,7 @@ impl State {
             status: Status::default(),
             published: PublishedValues::default(),
             streams: Streams::default(),
+            attributes: Attributes::default(),
             updates: OpenUpdates::default(),
             time_limits: RunningLimits::default(),
             children: None,
@@ -213,7 +217,8 @@ impl State {
     /// What is held of what was scheduled and set, in bytes, about.
     pub(crate) fn held_bytes(&self) -> usize {
         let status = self.status.newest.as_ref().map_or(0, Payload::len);
-        let shown = status + self.published.bytes() + self.streams.held_bytes();
+        let shown =
+            status + self.published.bytes() + self.streams.held_bytes() + self.attributes.bytes();
         let children = self.children.as_ref().map_or(0, |children| children.held_bytes());
         let others = self.outbox.held_bytes() + children;
         self.buffer.held_bytes() + others + shown + self.updates.held_bytes()

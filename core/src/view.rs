@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use crate::attributes::Attributes;
 use crate::history::RecordedTurn;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::options::ParentClose;
@@ -83,6 +84,7 @@ pub struct Viewer {
     status: Option<(Timestamp, Payload)>,
     published: PublishedValues,
     streams: Streams,
+    attributes: Attributes,
     patches: BTreeSet<Name>,
     suspended: Option<Since>,
     parked: Option<Since>,
@@ -128,6 +130,7 @@ impl Viewer {
             status: None,
             published: PublishedValues::default(),
             streams: Streams::default(),
+            attributes: Attributes::default(),
             patches: BTreeSet::new(),
             suspended: None,
             parked: None,
@@ -189,6 +192,7 @@ impl Viewer {
             status_since: self.status.as_ref().map(|(since, _)| *since),
             streams: self.streams.bounds(),
             published: self.published.clone(),
+            attributes: self.attributes.clone(),
             patches: self.patches.iter().cloned().collect(),
             renewals: self.renewals,
             execution_ends_at: self.time_limits.execution_ends_at.filter(|_| is_open),

@@ -208,6 +208,8 @@ impl WellFormed {
         } else if is_trace && !self.takes_trace {
             let expected = "a trace context after a start, or what somebody else asked for, only";
             Err(self.malformed(expected, event))
+        } else if event.gives_attributes() && self.turns > 0 {
+            Err(self.malformed("attributes that were given in the first turn only", event))
         } else if matches!(event, Event::VersionSelected { .. }) && self.position != self.head() {
             Err(self.malformed("a version directly after the start only", event))
         } else if matches!(event, Event::OutboxCarried { .. }) && !self.takes_outbox() {
@@ -276,6 +278,7 @@ impl WellFormed {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionCancelled { .. }

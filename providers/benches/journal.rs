@@ -273,6 +273,7 @@ fn records(turns: usize) -> Vec<TurnRecord> {
             turns: 1,
             events: 2,
             wake_at: Some(Timestamp::EPOCH),
+            attributes: reenact_core::Attributes::default(),
         };
         TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary, has_drawn_id: false }
     };

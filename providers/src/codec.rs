@@ -70,6 +70,13 @@ pub trait Codec: Send + Sync + 'static {
     fn takes_plain(&self) -> bool {
         true
     }
+
+    /// Whether it protects what is stored from those who can read the store: then
+    /// [attributes](reenact_core::OrchestrationContext::set_attribute) are only in what is encoded, unless the store is
+    /// to [show](crate::Encoded::showing_attributes) them.
+    fn protects(&self) -> bool {
+        true
+    }
 }
 
 /// What is encoded. A codec can bind what it makes to this, so that nobody can put it in another place.

@@ -28,19 +28,34 @@ use sharing::EncodedSharing;
 /// For two codecs, wrap it twice: the outer one is the first on the way to the store.
 ///
 /// Each turn and each message is encoded by itself, as a whole: payloads, names of activities and events, errors
-/// and reasons. What the store itself works with is not: ids, names of orchestrations, states, times.
+/// and reasons. What the store itself works with is not: ids, names of orchestrations, states, times; attributes only
+/// when they are to be [shown](Self::showing_attributes).
 ///
 /// A host or a client that opens the store without the codec finds turns that it cannot read. A host parks their
 /// instances in memory and writes nothing to them: they go on, on a host that has the codec.
 pub struct Encoded<P> {
     provider: P,
     codec: Arc<dyn Codec>,
+    shows_attributes: bool,
 }
 
 impl<P: Provider> Encoded<P> {
     /// What is stored there goes through the codec.
     pub fn new(provider: P, codec: impl Codec) -> Self {
-        Self { provider, codec: Arc::new(codec) }
+        let shows_attributes = !codec.protects();
+        Self { provider, codec: Arc::new(codec), shows_attributes }
+    }
+
+    /// Lets the store have the [attributes](reenact_core::OrchestrationContext::set_attribute) of instances in plain
+    /// text, so that lists show them and are filtered by them. An instance that has attributes already is found by them
+    /// from its next turn on.
+    ///
+    /// Without this, where the codec [protects](Codec::protects) what is stored, attributes are in the turns only, encoded: code reads them as ever, and so do views of single
+    /// instances; a list with a condition on attributes is refused with
+    /// [`NoAttributes`](crate::ProviderError::NoAttributes).
+    #[must_use]
+    pub fn showing_attributes(self) -> Self {
+        Self { shows_attributes: true, ..self }
     }
 }
 
@@ -55,7 +70,8 @@ impl<P: fmt::Debug> fmt::Debug for Encoded<P> {
 
 impl<P: Clone> Clone for Encoded<P> {
     fn clone(&self) -> Self {
-        Self { provider: self.provider.clone(), codec: self.codec.clone() }
+        let (provider, codec) = (self.provider.clone(), self.codec.clone());
+        Self { provider, codec, shows_attributes: self.shows_attributes }
     }
 }
 
@@ -66,7 +82,8 @@ impl<P: Provider> Provider for Encoded<P> {
     }
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
-        Arc::new(EncodedHistories::new(self.provider.histories(), self.codec.clone()))
+        let (histories, codec) = (self.provider.histories(), self.codec.clone());
+        Arc::new(EncodedHistories::new(histories, codec, self.shows_attributes))
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

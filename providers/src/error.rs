@@ -91,6 +91,13 @@ pub enum ProviderError {
         /// The store.
         place: Place,
     },
+    /// The store encodes what is in it, and does not show attributes: it cannot filter by them. Leave the condition
+    /// out, or let the store show them: [`Encoded::showing_attributes`](crate::Encoded::showing_attributes).
+    #[error(
+        "this store is encoded and does not show attributes, so it cannot filter by them; leave the condition out, or \
+         open the store with `Encoded::showing_attributes`"
+    )]
+    NoAttributes,
     /// The host that used the store has ended, and this call with it. What it was to write may have
     /// been written. Start another host.
     #[error("the host that used this store has ended")]

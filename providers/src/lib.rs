@@ -94,8 +94,9 @@ pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
 pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, SharingHost, balance};
 pub use store::{
-    Batch, Epoch, FirstByTime, HistoryStore, InstanceCounts, InstanceFilter, InstancePage,
-    InstanceState, InstanceSummary, Lease, LoadedInstance, PageRequest, Provider, ShardHolder,
-    ShardLease, StateCounts, StoredTurn, TimeOrder, TimeRange, TurnPage, TurnRecord, UnknownState,
+    AttributeFilter, Batch, Epoch, FirstByTime, HistoryStore, InstanceCounts, InstanceFilter,
+    InstancePage, InstanceState, InstanceSummary, Lease, LoadedInstance, PageRequest, Provider,
+    ShardHolder, ShardLease, StateCounts, StoredTurn, TimeOrder, TimeRange, TurnPage, TurnRecord,
+    UnknownState,
 };
 pub use timer::{ManualClock, SystemClock, TimerScheduler};

@@ -1,5 +1,6 @@
 //! The seam between the runtime and a medium.
 
+mod attributes;
 mod by_time;
 mod counts;
 mod filter;
@@ -9,9 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reenact_core::{ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
+use reenact_core::{Attributes, ExecutionId, InstanceId, Name, Receipt, ShardId, Timestamp};
 use serde::Serialize;
 
+pub use self::attributes::AttributeFilter;
+#[cfg(feature = "journal")]
+pub(crate) use self::attributes::kind as attribute_kind;
+#[cfg(feature = "local")]
+pub(crate) use self::attributes::{KeyRange, key as attribute_key};
 pub use self::by_time::{FirstByTime, TimeOrder};
 pub use self::counts::{InstanceCounts, StateCounts};
 pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
@@ -135,10 +141,17 @@ pub trait HistoryStore: Send + Sync + 'static {
         None
     }
 
+    /// Whether summaries have the attributes of their instances, so that filters can ask for them. A store that must
+    /// not have them in plain text answers that it does not, and refuses such filters. The default is that it does.
+    fn shows_attributes(&self) -> bool {
+        true
+    }
+
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors
-    /// The errors of the medium.
+    /// The errors of the medium. `NoAttributes` of a filter by attributes, when the store does not
+    /// [show](Self::shows_attributes) them; so do `count`, `counts` and `list_by_time`.
     async fn list(
         &self,
         filter: &InstanceFilter,
@@ -344,6 +357,10 @@ pub struct InstanceSummary {
     /// it has unfinished work, the next timer when it only waits for that, `None` when only a
     /// message can move it. Of a finished one: the epoch while it has something to tell others.
     pub wake_at: Option<Timestamp>,
+    /// The attributes by which lists are filtered. Empty in a store that
+    /// [does not show them](HistoryStore::shows_attributes).
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
 }
 
 impl InstanceSummary {
@@ -360,6 +377,7 @@ impl InstanceSummary {
         self.turns = newer.turns;
         self.events = newer.events;
         self.wake_at = newer.wake_at;
+        self.attributes = newer.attributes.clone();
     }
 
     /// Whether it has finished and nobody needs it any more, or an import has not come to its end: it can be

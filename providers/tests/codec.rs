@@ -28,7 +28,7 @@ mod keeps_the_contract {
         type Provider = Encoded<Encoded<InMemory>>;
 
         async fn open(&self) -> Self::Provider {
-            Encoded::new(encrypted(&self.0), Compression::new())
+            Encoded::new(encrypted(&self.0).showing_attributes(), Compression::new())
         }
     }
 
@@ -79,6 +79,7 @@ async fn try_to_append(
         turns: 0,
         events: 0,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     let record = |(number, bytes): (usize, &&[u8])| TurnRecord {
         number: number as u64,

@@ -86,6 +86,7 @@ fn turn(bytes: &Arc<[u8]>) -> Entry {
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     Entry::Turn(TurnRecord { number: 0, bytes: Arc::clone(bytes), summary, has_drawn_id: false })
 }

@@ -54,6 +54,7 @@ fn turn(instance: u64, number: u64) -> TurnRecord {
         turns: number + 1,
         events: 3 * number + 2,
         wake_at: (state == InstanceState::Running).then_some(Timestamp::EPOCH),
+        attributes: reenact_core::Attributes::default(),
     };
     let time = (created + number * 7_000).to_le_bytes();
     let done = format!("\x01\x05{number}{}\x02\x03\x04step\x06{}", instance, instance + number);

@@ -215,6 +215,7 @@ fn request(
         event: Some(event?),
         reuse: ReusePolicy::default(),
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     })
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use reenact_actors::{Access, Error, ExternalEvent, Result, ReusePolicy, StartRequest};
 use reenact_core::{
-    InstanceId, Name, NamesEvent, Payload, PayloadError, TimeLimits, ToInstanceId, TraceContext,
-    Version,
+    AttributeError, AttributeValue, Attributes, InstanceId, Name, NamesEvent, Payload,
+    PayloadError, TimeLimits, ToInstanceId, TraceContext, Version,
 };
 use reenact_providers::InstanceState;
 use serde::Serialize;
@@ -23,6 +23,7 @@ use super::{Client, InstanceHandle};
 ///   cannot be.
 /// - [`Error::InvalidPayload`]: the input does not encode, is too large, or is not of the type that
 ///   the version which is started takes.
+/// - [`Error::InvalidAttribute`]: an attribute cannot be set so.
 /// - [`Error::UnknownOrchestration`], [`Error::UnknownVersion`]: this host has not got it.
 /// - [`Error::AlreadyExists`]: the id is taken, by a running instance or a finished one; unless it is said what to do
 ///   [then](Self::reuse).
@@ -50,6 +51,7 @@ pub struct StartNew<T> {
     trace: Option<TraceContext>,
     reuse: ReusePolicy,
     limits: TimeLimits,
+    attributes: Result<Attributes, AttributeError>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -78,6 +80,7 @@ impl<T> StartNew<T> {
             trace,
             reuse,
             limits,
+            attributes: Ok(Attributes::default()),
             output,
         }
     }
@@ -240,6 +243,33 @@ impl<T> StartNew<T> {
         self
     }
 
+    /// With an attribute, by which lists are filtered from the start on; further ones by further calls. The code reads
+    /// it with [`attribute`](reenact_core::OrchestrationContext::attribute), and can set or clear it.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # use reenact::{InstanceFilter, PageRequest};
+    /// # #[orchestration]
+    /// # async fn order(ctx: OrchestrationContext, id: u32) -> Result<(), OrchestrationError> { Ok(()) }
+    /// # async fn start(host: &Host) -> reenact::Result<()> {
+    /// host.start_new(order, 7).attribute("customer", "ada").attribute("cents", 430).await?;
+    /// let of_ada = InstanceFilter::new().attribute("customer", "ada").attribute_within("cents", 100..);
+    /// let page = host.client().list(&of_ada, &PageRequest::new()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidAttribute`]: it is over a limit, or has a name that cannot be one, or another kind than in the
+    /// call before. Nothing is started.
+    pub fn attribute(mut self, name: impl AsRef<str>, value: impl Into<AttributeValue>) -> Self {
+        self.attributes = self.attributes.and_then(|mut attributes| {
+            attributes.set(name, value)?;
+            Ok(attributes)
+        });
+        self
+    }
+
     /// In the trace of this context: it goes into the log of the instance, and on to its activities and children. With
     /// the feature `otel`, it is that of the current span where none is given.
     pub fn trace_context(mut self, context: TraceContext) -> Self {
@@ -262,6 +292,7 @@ impl<T> StartNew<T> {
     }
 
     async fn start(self) -> Result<InstanceHandle<T>> {
+        let attributes = self.attributes?;
         let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
         let (trace, reuse, limits) = (self.trace, self.reuse, self.limits);
         let name = name?;
@@ -279,7 +310,17 @@ impl<T> StartNew<T> {
         {
             code.check_input(&input).map_err(invalid)?;
         }
-        let request = StartRequest { name, version, input, instance, delay, event, reuse, limits };
+        let request = StartRequest {
+            name,
+            version,
+            input,
+            instance,
+            delay,
+            event,
+            reuse,
+            limits,
+            attributes,
+        };
         let id = client.access().start_in_trace(request, trace).await?;
         Ok(InstanceHandle::new(client, id))
     }

@@ -52,6 +52,7 @@ macro_rules! archive_conformance_tests {
             lists_come_a_page_at_a_time,
             filters_by_state_and_name,
             filters_by_time,
+            filters_by_attribute,
             times_beyond_half_of_all_are_in_order,
             the_first_by_time_are_found_among_many,
             a_list_by_time_is_ordered_by_id_however_many_there_are,

@@ -222,6 +222,7 @@ macro_rules! conformance_tests {
             instances_are_listed_by_id_in_pages_of_every_size,
             each_filter_lets_through_what_it_says,
             filters_by_time_let_through_what_they_say,
+            filters_by_attribute_let_through_what_they_say,
             filters_combine,
             a_filter_or_a_page_that_is_invalid_lists_nothing,
             pages_of_a_filtered_list_are_full,

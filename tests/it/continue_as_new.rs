@@ -273,6 +273,7 @@ async fn a_log_in_which_the_next_execution_is_missing_parks_its_instance() {
         turns: 1,
         events: 2,
         wake_at: Some(clock.now()),
+        attributes: reenact_core::Attributes::default(),
     };
     let lease = memory.leases().acquire(shard, "nobody").await.unwrap();
     let turns = vec![TurnRecord { number: 0, bytes, summary, has_drawn_id: false }];

@@ -177,6 +177,27 @@ async fn statuses_that_are_set_between_steps() {
 }
 
 #[tokio::test]
+async fn attributes_that_are_set_cleared_and_refused_between_steps() {
+    let code = |ctx: OrchestrationContext| async move {
+        let mut refused = 0;
+        for number in 1..=3_u64 {
+            ctx.set_attribute("number", number as u32)?;
+            refused += u32::from(ctx.set_attribute("number", "text").is_err());
+            ctx.set_attribute("open", true)?;
+            work(&ctx, number).await?;
+            ctx.clear_attribute("open");
+        }
+        Ok((refused, ctx.attributes().to_string()))
+    };
+    let steps = [Complete(1), Complete(2), Complete(3)];
+    let run = Scenario::new(code, steps).is_the_same_from_every_turn().await;
+    let changed =
+        run.events().iter().filter(|event| event.starts_with("AttributesChanged")).count();
+    assert_eq!(changed, 9);
+    assert_eq!(run.output::<(u32, String)>(), (3, "number=3".to_owned()));
+}
+
+#[tokio::test]
 async fn updates_that_are_answered_at_once_later_and_not_at_all() {
     let code = |ctx: OrchestrationContext| async move {
         let mut asks = ctx.updates::<u64, u64, String>("ask");

@@ -66,6 +66,7 @@ mod rewind_children;
 mod rot;
 mod runtimes;
 #[cfg(all(unix, feature = "console", feature = "local"))]
+mod search_attributes;
 mod shop;
 mod stalls;
 mod start_with_event;

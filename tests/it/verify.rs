@@ -201,6 +201,7 @@ fn turn(instance: &str, bytes: Arc<[u8]>) -> TurnRecord {
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord { number: 0, bytes, summary, has_drawn_id: false }
 }

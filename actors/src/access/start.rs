@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reenact_core::limits::MAX_TIMER;
 use reenact_core::{
-    InstanceId, Name, Payload, ReceivedTrace, Start, TimeLimits, TraceContext, Version,
+    Attributes, InstanceId, Name, Payload, ReceivedTrace, Start, TimeLimits, TraceContext, Version,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -44,6 +44,8 @@ pub struct StartRequest {
     pub reuse: ReusePolicy,
     /// How long it may take.
     pub limits: TimeLimits,
+    /// The attributes with which it begins.
+    pub attributes: Attributes,
 }
 
 impl StartRequest {
@@ -91,7 +93,17 @@ impl Access {
     ) -> Result<InstanceId> {
         self.may_change()?;
         let trace = trace.or_else(current);
-        let StartRequest { name, version, input, instance, delay, event, reuse, limits } = request;
+        let StartRequest {
+            name,
+            version,
+            input,
+            instance,
+            delay,
+            event,
+            reuse,
+            limits,
+            attributes,
+        } = request;
         limits.check()?;
         let event = event.map(|event| event.with_trace_of(trace.as_ref()));
         self.orchestration(&name, version.as_ref())?;
@@ -116,13 +128,14 @@ impl Access {
         if let (Some(place), Some(host)) = (&mut place, self.here()) {
             place.move_in(&host.threads.tenants_of(self.store().shard_of(&instance)));
         }
-        let bytes = input.len() + event.as_ref().map_or(0, ExternalEvent::bytes);
+        let bytes =
+            input.len() + attributes.bytes() + event.as_ref().map_or(0, ExternalEvent::bytes);
         let permit = self.let_in(bytes).await?;
         let seed = self.store().seeds.next();
         let (reply, answer) = oneshot::channel();
         let id = instance.clone();
         let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(context)));
-        let start = Start { input, seed, delay, origin: None, trace, limits };
+        let start = Start { input, seed, delay, origin: None, trace, limits, attributes };
         let answer = self.answer(&id, answer);
         let reply = Reply::admitted(reply, permit, self.client());
         let not_before = None;

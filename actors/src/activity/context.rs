@@ -420,6 +420,7 @@ mod tests {
                 origin: None,
                 trace: None,
                 limits: Default::default(),
+                attributes: reenact_core::Attributes::default(),
             },
             reenact_core::Timestamp::EPOCH,
         )

@@ -1,6 +1,8 @@
 //! Whether what a store says of an instance agrees with its history.
 
-use reenact_core::{Event, ExecutionView, History, RecordedTurn, Timestamp, Viewer, check_history};
+use reenact_core::{
+    Attributes, Event, ExecutionView, History, RecordedTurn, Timestamp, Viewer, check_history,
+};
 use reenact_providers::{InstanceState, InstanceSummary};
 
 use super::wrong::Wrong;
@@ -31,6 +33,14 @@ fn unlike(summary: &InstanceSummary, turns: &[RecordedTurn]) -> Option<String> {
             return Some(format!("it is of `{name}`, and the store says `{}`", summary.name));
         }
         _ => {}
+    }
+    // A store need not show them.
+    let attributes = Attributes::of_turns(turns);
+    if !summary.attributes.is_empty() && summary.attributes != attributes {
+        let shown = &summary.attributes;
+        return Some(format!(
+            "its attributes are {{{attributes}}}, and the store says {{{shown}}}"
+        ));
     }
     let state = state_of(turns);
     (state != summary.state)

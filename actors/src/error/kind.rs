@@ -59,6 +59,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidName(_)
+            | Self::InvalidAttribute(_)
             | Self::InvalidToken(_)
             | Self::InvalidVersion(_)
             | Self::InvalidPayload { .. }
@@ -97,6 +98,9 @@ impl Error {
             Self::ReadOnly { .. } => ErrorKind::ReadOnly,
             Self::Store { source } if matches!(**source, ProviderError::ReadOnly { .. }) => {
                 ErrorKind::ReadOnly
+            }
+            Self::Store { source } if matches!(**source, ProviderError::NoAttributes) => {
+                ErrorKind::Setup
             }
             Self::Store { .. } | Self::Open { .. } | Self::Startup { .. } => ErrorKind::Store,
             Self::Unreadable { .. } => ErrorKind::Unreadable,

@@ -127,6 +127,8 @@ impl InstanceState {
                 self.shard.recorder.has_replayed(summary.events, began.elapsed());
                 let (last, open) = (machine.last_scheduled(), machine.open_actions());
                 let label = self.shard.host.recorder.orchestration(&summary.name);
+                // The store may not show them.
+                summary.attributes = machine.attributes();
                 let live = Live { ledger, ..Live::new(machine, summary, label) };
                 let run = live.run;
                 self.phase = Phase::Live(Box::new(live));

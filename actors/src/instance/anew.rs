@@ -190,6 +190,7 @@ fn anew(message: &StartMessage, version: Version, at: Timestamp) -> Result<Anew>
         delay: message.not_before.map(|time| time.since(at)).or(asked),
         trace: message.start.trace.clone(),
         limits: message.start.limits,
+        attributes: message.start.attributes.clone(),
         event,
     })
 }
@@ -210,6 +211,7 @@ fn begin(
         turns: 0,
         events: 0,
         created_at: turns.first().map_or(before.updated_at, |turn| turn.at),
+        attributes: reenact_core::Attributes::default(),
         ..before
     };
     for turn in turns {

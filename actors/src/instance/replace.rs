@@ -123,6 +123,8 @@ fn records(
         updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
         // It has at least a timer.
         wake_at: Some(reenact_core::Timestamp::EPOCH),
+        // It begins anew.
+        attributes: reenact_core::Attributes::default(),
         ..before
     };
     let record = |turn: &RecordedTurn| {

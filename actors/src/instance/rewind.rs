@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::limits::{MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
 use reenact_core::{
-    Action, Event, ExecutionId, History, RecordedTurn, Rewound, Sealed, Timestamp, codec,
+    Action, Attributes, Event, ExecutionId, History, RecordedTurn, Rewound, Sealed, Timestamp,
+    codec,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, StoredTurn, TurnRecord};
 
@@ -149,6 +150,7 @@ fn next_execution(
         updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
         // What it waits for is known once it is in memory.
         wake_at: Some(Timestamp::EPOCH),
+        attributes: Attributes::default(),
         ..before
     };
     let (mut suspended, mut parked) = (false, false);
@@ -169,6 +171,7 @@ fn next_execution(
         let number = summary.turns;
         summary.turns += 1;
         summary.events += turn.events.len() as u64;
+        summary.attributes.follow(turn);
         TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false }
     });
     Ok(records.collect())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use reenact_core::{
-    ApplyError, Command, EventKey, ExecutionId, Machine, Name, OrchestrationCode, RecordedTurn,
-    Start, TraceContext, Turn, Version, key_of_start,
+    ApplyError, Attributes, Command, EventKey, ExecutionId, Machine, Name, OrchestrationCode,
+    RecordedTurn, Start, TraceContext, Turn, Version, key_of_start,
 };
 use reenact_providers::{InstanceState as State, InstanceSummary, ProviderError};
 
@@ -258,6 +258,7 @@ impl InstanceState {
             turns: 0,
             events: 0,
             wake_at: None,
+            attributes: Attributes::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn follow(
     summary.updated_at = turn.at;
     summary.wake_at = wake_at;
     summary.state = state;
+    summary.attributes.follow(turn);
 }
 
 pub(super) fn state_of(outcome: Option<&Outcome>, suspended: bool) -> State {

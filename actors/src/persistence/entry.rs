@@ -60,7 +60,8 @@ impl PendingTurn {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.record.as_ref().map_or(0, |record| record.bytes.len())
+        let of = |record: &TurnRecord| record.bytes.len() + record.summary.attributes.bytes();
+        self.record.as_ref().map_or(0, of)
     }
 }
 

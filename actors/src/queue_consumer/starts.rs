@@ -1,6 +1,8 @@
 //! Handles the start of an instance from a queue.
 
-use reenact_core::{PayloadError, ReceivedTrace, RemoteStart, Start, StartOption, TimeLimits};
+use reenact_core::{
+    Attributes, PayloadError, ReceivedTrace, RemoteStart, Start, StartOption, TimeLimits,
+};
 use reenact_providers::Delivery;
 
 use super::handle::{MessageHandler, Trace, external, keys, refused, verdict_of};
@@ -51,8 +53,8 @@ impl MessageHandler {
         let key = event.as_ref().map(|event| event.key.clone());
         let event = event.map(|event| external(event, trace.clone()));
         let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
-        let limits = limits_of(options);
-        let start = Start { input, seed, delay: None, origin: None, trace, limits };
+        let (limits, attributes) = (limits_of(options), attributes_of(options));
+        let start = Start { input, seed, delay: None, origin: None, trace, limits, attributes };
         // An earlier delivery may have started the instance, so the id is never assumed to be free.
         let (own_id, place) = (true, None);
         let message = |reply| {
@@ -82,7 +84,7 @@ impl MessageHandler {
 fn reuse_of(options: &[StartOption]) -> ReusePolicy {
     let reuse = options.iter().filter_map(|option| match option {
         StartOption::Reuse(reuse) => Some(ReusePolicy::from(*reuse)),
-        StartOption::Limits(_) => None,
+        StartOption::Limits(_) | StartOption::Attributes(_) => None,
     });
     reuse.last().unwrap_or_default()
 }
@@ -90,7 +92,15 @@ fn reuse_of(options: &[StartOption]) -> ReusePolicy {
 fn limits_of(options: &[StartOption]) -> TimeLimits {
     let limits = options.iter().filter_map(|option| match option {
         StartOption::Limits(limits) => Some(*limits),
-        StartOption::Reuse(_) => None,
+        StartOption::Reuse(_) | StartOption::Attributes(_) => None,
     });
     limits.last().unwrap_or_default()
+}
+
+fn attributes_of(options: &[StartOption]) -> Attributes {
+    let given = options.iter().filter_map(|option| match option {
+        StartOption::Attributes(attributes) => Some(attributes.clone()),
+        StartOption::Reuse(_) | StartOption::Limits(_) => None,
+    });
+    given.last().unwrap_or_default()
 }

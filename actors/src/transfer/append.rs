@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reenact_core::{InstanceId, ShardId};
+use reenact_core::{Attributes, InstanceId, ShardId};
 use reenact_providers::{
     Batch, HistoryStore, InstanceState, InstanceSummary, ProviderError, StoredTurn, TurnRecord,
 };
@@ -131,6 +131,7 @@ pub(super) fn summary_of_part(whole: &InstanceSummary, turns: u64) -> InstanceSu
         turns,
         events: 0,
         wake_at: None,
+        attributes: Attributes::default(),
         ..whole.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reenact_core::{ExecutionId, InstanceId, Name, Timestamp, codec};
+use reenact_core::{Attributes, ExecutionId, InstanceId, Name, Timestamp, codec};
 use reenact_providers::{InstanceState, InstanceSummary, StoredTurn};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -131,6 +131,7 @@ impl InstanceLine {
             turns: self.turn_count,
             events: self.event_count,
             wake_at: self.wake_at.map(Timestamp::from_micros),
+            attributes: Attributes::default(),
         })
     }
 }

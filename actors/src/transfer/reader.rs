@@ -3,8 +3,8 @@
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use reenact_core::InstanceId;
 use reenact_core::limits::MAX_HISTORY_BYTES;
+use reenact_core::{InstanceId, codec};
 use reenact_providers::{InstanceSummary, StoredTurn};
 
 use super::format::{AnyLine, Checksum, FORMAT, InstanceLine, Total, WHAT, turn_bytes};
@@ -151,6 +151,7 @@ impl<R: BufRead> Reader<R> {
                     }
                     self.total.add(&sum, count);
                     self.last = Some(summary.instance.clone());
+                    let summary = with_attributes(summary, &turns);
                     return Ok(Some(TransferredInstance { summary, turns }));
                 }
                 other => {
@@ -210,4 +211,11 @@ fn read_line(from: &mut impl BufRead, most: u64) -> Result<Option<Vec<u8>>, Tran
     let read = from.by_ref().take(most).read_until(b'\n', &mut line);
     read.map_err(|source| TransferError::Unreadable { source })?;
     Ok((!line.is_empty()).then_some(line))
+}
+
+/// The attributes are those that the turns say, as far as they can be read here.
+fn with_attributes(mut summary: InstanceSummary, turns: &[StoredTurn]) -> InstanceSummary {
+    let read = turns.iter().map_while(|turn| codec::decode_turn(&turn.bytes).ok());
+    read.for_each(|turn| summary.attributes.follow(&turn));
+    summary
 }

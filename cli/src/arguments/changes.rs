@@ -55,6 +55,9 @@ pub(crate) struct Start {
     /// Where there is an instance of the id, it is taken for the one to be started
     #[arg(long)]
     pub(crate) attach: bool,
+    /// An attribute with which it begins, such as `customer=ada`; several times for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) attr: Vec<String>,
     /// Waits until it has ended; the exit code is 1 if it has not completed
     #[arg(long)]
     pub(crate) wait: bool,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use reenact::console::dto::attribute_condition;
 use reenact::{InstanceFilter, InstanceState, TimeRange, Timestamp};
 
 use super::moment::{Moment, moment};
@@ -42,6 +43,10 @@ pub(crate) struct Filter {
     /// With an id that begins so
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
+    /// With an attribute: a name, one of = < <= > >= ^= (begins with) and a value, such as
+    /// `customer=ada`; several times for several conditions
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) attr: Vec<String>,
     /// Started at or after a time: `2h` is two hours ago, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) created_after: Option<Moment>,
@@ -70,6 +75,7 @@ impl Filter {
         }
         let texts = [("name", &self.name), ("prefix", &self.prefix)];
         query.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+        query.extend(self.attr.iter().map(|condition| ("attr", condition.clone())));
         let times = [
             ("created_from", self.created_after),
             ("created_until", self.created_before),
@@ -90,6 +96,9 @@ impl Filter {
         }
         if let Some(prefix) = &self.prefix {
             filter = filter.id_prefix(prefix);
+        }
+        for condition in &self.attr {
+            filter = filter.with(attribute_condition(condition).map_err(Failure::misused)?);
         }
         let at = |moment: Option<Moment>| {
             moment.map(|moment| Timestamp::from_micros(moment.micros(now)))
@@ -126,8 +135,17 @@ mod tests {
 
     #[test]
     fn a_filter_becomes_a_query() {
-        let arguments =
-            ["x", "--state", "Failed,parked", "--name", "order", "--created-after", "2026-11-29"];
+        let arguments = [
+            "x",
+            "--state",
+            "Failed,parked",
+            "--name",
+            "order",
+            "--attr",
+            "customer=ada",
+            "--created-after",
+            "2026-11-29",
+        ];
         let filter = Only::parse_from(arguments).filter;
         assert_eq!(
             filter.query(SystemTime::UNIX_EPOCH),
@@ -135,6 +153,7 @@ mod tests {
                 ("state", "failed".to_owned()),
                 ("state", "parked".to_owned()),
                 ("name", "order".to_owned()),
+                ("attr", "customer=ada".to_owned()),
                 ("created_from", "2026-11-29T00:00:00.000000Z".to_owned()),
             ]
         );

@@ -10,6 +10,7 @@ use crate::limits;
 Examples:
   reenact list --state parked,failed
   reenact list --name order --created-after 2h --limit 20
+  reenact list --attr customer=ada --attr 'cents>=100'
   reenact list --all --jsonl | jq -r .id")]
 pub(crate) struct List {
     #[command(flatten)]
@@ -23,6 +24,9 @@ pub(crate) struct List {
     /// Only ids after this one: where the list before has ended
     #[arg(long, value_name = "ID")]
     pub(crate) after: Option<String>,
+    /// Shows the attributes of each; so does `--attr`
+    #[arg(long)]
+    pub(crate) attributes: bool,
 }
 
 #[derive(Debug, Args)]

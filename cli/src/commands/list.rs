@@ -18,14 +18,16 @@ pub(crate) async fn list(arguments: List, tool: &mut Tool) -> Done {
     let mut query = arguments.filter.query(tool.out.now());
     let mut left = if arguments.all { usize::MAX } else { arguments.limit };
     let mut after = arguments.after;
-    let mut table = table();
+    let with_attributes = arguments.attributes || !arguments.filter.attr.is_empty();
+    let mut table = if with_attributes { table().and(Column::long("ATTRIBUTES")) } else { table() };
     let mut shown = 0;
     tool.out.begin_list("instances")?;
     while left > 0 {
         let conditions = query.len();
         query.push(("limit", left.min(INSTANCES_PER_PAGE).to_string()));
         query.extend(after.take().map(|after| ("after", after)));
-        let next = page(&opened.api, &query, &mut table, tool, &mut shown).await?;
+        let next =
+            page(&opened.api, &query, (&mut table, with_attributes), tool, &mut shown).await?;
         query.truncate(conditions);
         left = left.saturating_sub(INSTANCES_PER_PAGE);
         after = next;
@@ -56,7 +58,7 @@ pub(crate) async fn list(arguments: List, tool: &mut Tool) -> Done {
 async fn page(
     api: &Api,
     query: &[(&str, String)],
-    table: &mut Table,
+    (table, with_attributes): (&mut Table, bool),
     tool: &mut Tool,
     shown: &mut usize,
 ) -> Done<Option<String>> {
@@ -71,7 +73,11 @@ async fn page(
     *shown += page.instances.len();
     let now = tool.out.now();
     for row in &page.instances {
-        table.row(cells(row, now));
+        let mut cells = cells(row, now);
+        if with_attributes {
+            cells.push(attributes(row).into());
+        }
+        table.row(cells);
     }
     if !table.is_empty() {
         tool.out.rows(table)?;
@@ -103,6 +109,12 @@ pub(crate) fn cells(row: &InstanceRow, now: std::time::SystemTime) -> Vec<Cell> 
         times::age(&row.created_at.to_string(), now).into(),
         times::age(&row.updated_at.to_string(), now).into(),
     ]
+}
+
+/// The attributes of an instance as `name=value`, a text in quotes.
+fn attributes(row: &InstanceRow) -> String {
+    let attributes = row.attributes.iter().map(|(name, value)| format!("{name}={value}"));
+    attributes.collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) async fn count(arguments: Count, tool: &mut Tool) -> Done {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::console::dto::{
-    Raise as RaiseBody, Start as StartBody, StartEvent, Started, StateText,
+    Raise as RaiseBody, Start as StartBody, StartEvent, Started, StateText, attribute_as_json,
 };
 use serde_json::Value;
 
@@ -28,7 +28,9 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         return Err(Failure::misused("`--attach` and `--replace` need to know the instance")
             .remedy("add `--id ID`"));
     }
+    let attributes = arguments.attr.iter().map(|given| attribute(given)).collect::<Done<_>>()?;
     let body = StartBody {
+        attributes,
         orchestration: arguments.orchestration,
         input: typed(arguments.input).await?,
         id: arguments.id,
@@ -67,6 +69,15 @@ pub(crate) async fn start(arguments: Start, tool: &mut Tool) -> Done {
         watch::until_done(&opened.api, &started.id, tool).await?;
     }
     opened.close().await
+}
+
+/// An attribute as `NAME=VALUE`.
+fn attribute(given: &str) -> Done<(String, Value)> {
+    match given.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), attribute_as_json(value))),
+        None => Err(Failure::misused(format!("`{given}` is no attribute"))
+            .remedy("write `--attr NAME=VALUE`, such as `--attr customer=ada`")),
+    }
 }
 
 pub(crate) async fn raise(arguments: Raise, tool: &mut Tool) -> Done {

@@ -57,6 +57,10 @@ impl Codec for IfKeys {
         self.0.as_ref().map_or(ENCRYPTION, Codec::name)
     }
 
+    fn protects(&self) -> bool {
+        self.0.is_some()
+    }
+
     fn encode(&self, bytes: &[u8], thing: EncodedThing<'_>) -> Result<Option<Vec<u8>>, CodecError> {
         self.0.as_ref().map_or(Ok(None), |encryption| encryption.encode(bytes, thing))
     }
@@ -73,6 +77,10 @@ impl Codec for IfKeys {
 impl Codec for OnlyRead {
     fn name(&self) -> &'static str {
         self.0.name()
+    }
+
+    fn protects(&self) -> bool {
+        self.0.protects()
     }
 
     fn encode(&self, _: &[u8], _: EncodedThing<'_>) -> Result<Option<Vec<u8>>, CodecError> {

@@ -67,6 +67,12 @@ impl Table {
         Self { columns, rows: Vec::new(), has_head: true }
     }
 
+    /// With one more column.
+    pub(crate) fn and(mut self, column: Column) -> Self {
+        self.columns.push(column);
+        self
+    }
+
     pub(crate) fn row(&mut self, cells: Vec<Cell>) {
         debug_assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
         self.rows.push(cells);

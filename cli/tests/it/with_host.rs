@@ -191,3 +191,29 @@ async fn histories_are_exported_and_looked_at_through_the_console_of_the_host() 
     hides.shutdown().await;
     host.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_are_found_by_their_attributes() {
+    let scratch = Scratch::new();
+    let directory = scratch.path("orders");
+    let host = host(&directory).await;
+    let console = serve(&host, with_file(&directory)).await;
+    let start = ["start", "greet", "\"Eve\"", "--id", "eve", "--wait"];
+    let attributes = ["--attr", "customer=ada", "--attr", "cents=430"];
+    on(&directory, &[&start[..], &attributes].concat()).await.fine();
+    let found = on(&directory, &["list", "--attr", "customer=ada", "--attr", "cents>=100"]).await;
+    let found = found.fine();
+    assert_eq!(found.lines().count(), 2, "{found}");
+    assert!(found.contains("ATTRIBUTES") && found.contains("customer=\"ada\""), "{found}");
+    let none = on(&directory, &["count", "--attr", "customer=bob"]).await.fine();
+    assert_eq!(none, "0\n");
+    let plain = on(&directory, &["list"]).await.fine();
+    assert!(!plain.contains("ATTRIBUTES"), "{plain}");
+    let refused = on(&directory, &["list", "--attr", "customer"]).await;
+    assert!(refused.error.contains("customer=ada") && refused.code != 0, "{refused:?}");
+    console.shutdown().await;
+    host.shutdown().await.unwrap();
+    until_free(&directory).await;
+    let found = on(&directory, &["count", "--attr", "customer^=a"]).await.fine();
+    assert_eq!(found, "1\n", "without a host as well");
+}

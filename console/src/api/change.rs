@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::body::JsonBody;
 use super::openapi::Id;
-use crate::dto::{Done, Raise, Reason, Rewind, Start, Started};
+use crate::dto::{Done, Raise, Reason, Rewind, Start, Started, attributes_of_json};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -155,6 +155,8 @@ pub(crate) struct Nothing {}
 impl Shared {
     /// Starts an instance. The input is checked against the code of the orchestration where the host has it.
     pub(crate) async fn start(&self, start: Start) -> Result<InstanceId, Problem> {
+        let attributes = attributes_of_json(&start.attributes)
+            .map_err(|error| Problem::invalid(error.to_string()))?;
         let Start { orchestration, input, id, version, delay_ms, event, .. } = start;
         let name = Name::new(orchestration)?;
         let version = version.map(Version::new).transpose()?;
@@ -169,7 +171,17 @@ impl Shared {
             execution: start.timeout_ms.map(Duration::from_millis),
             total: start.total_timeout_ms.map(Duration::from_millis),
         };
-        let request = StartRequest { name, version, input, instance, delay, event, reuse, limits };
+        let request = StartRequest {
+            name,
+            version,
+            input,
+            instance,
+            delay,
+            event,
+            reuse,
+            limits,
+            attributes,
+        };
         Ok(self.access().start_instance(request).await?)
     }
 

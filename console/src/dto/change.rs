@@ -1,7 +1,7 @@
 //! What changes instances: the bodies of requests, and their answers.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::StateText;
@@ -42,6 +42,11 @@ pub struct Start {
     /// whether it runs or has ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub attach: bool,
+    /// The attributes with which it begins: texts, integers, floats and bools; a timestamp is
+    /// `{"timestamp": "2026-11-29T23:00:00Z"}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
 }
 
 /// An event that comes with a start.

@@ -4,7 +4,7 @@ use reenact_providers::{InstanceFilter, InstanceState, TimeRange};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{StateText, Time};
+use super::{StateText, Time, attribute_condition};
 use crate::problem::Problem;
 
 /// Which instances. Without a condition all pass.
@@ -38,6 +38,10 @@ pub struct Filter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
     pub finished_until: Option<Time>,
+    /// Only those that meet all of these conditions on attributes: a name, one of `=`, `<`, `<=`, `>`, `>=` and `^=`
+    /// (begins with), and a value, such as `customer=ada`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attr: Vec<String>,
 }
 
 impl Filter {
@@ -61,6 +65,9 @@ impl Filter {
                 query.append_pair(name, &value);
             }
         }
+        for condition in &self.attr {
+            query.append_pair("attr", condition);
+        }
         query.finish()
     }
 
@@ -76,6 +83,10 @@ impl Filter {
         }
         if let Some(prefix) = &self.prefix {
             filter = filter.id_prefix(prefix);
+        }
+        for condition in &self.attr {
+            let condition = attribute_condition(condition);
+            filter = filter.with(condition.map_err(|error| Problem::invalid(error.to_string()))?);
         }
         filter.check()?;
         Ok(filter)

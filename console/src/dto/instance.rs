@@ -1,7 +1,9 @@
 //! Instances, in lists and one by one.
 
+use reenact_core::Attributes;
 use reenact_providers::{InstanceCounts, InstanceState, InstanceSummary, StateCounts};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Time;
@@ -54,6 +56,11 @@ pub struct InstanceRow {
     pub is_finished: bool,
     /// Whether it has finished and nobody needs it any more: it can be purged.
     pub can_be_purged: bool,
+    /// Its attributes, where the store shows them: texts, numbers and bools are what they are, timestamps are texts of
+    /// RFC 3339.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
 }
 
 impl From<&InstanceSummary> for InstanceRow {
@@ -69,8 +76,18 @@ impl From<&InstanceSummary> for InstanceRow {
             events: summary.events,
             is_finished: summary.state.is_finished(),
             can_be_purged: summary.is_over(),
+            attributes: as_json(&summary.attributes),
         }
     }
+}
+
+/// Attributes as people and programs read them.
+pub(crate) fn as_json(attributes: &Attributes) -> Map<String, Value> {
+    let values = attributes.iter().map(|(name, value)| {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        (name.to_string(), value)
+    });
+    values.collect()
 }
 
 /// A page of a list, ordered by id; or the first by the time of their last event, where these were asked for.

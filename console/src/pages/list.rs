@@ -3,7 +3,8 @@
 use axum::response::Response;
 use maud::{Markup, html};
 use reenact_core::{InstanceId, Name};
-use reenact_providers::{InstanceFilter, InstanceState, PageRequest, TimeOrder};
+use reenact_providers::{AttributeFilter, InstanceFilter, InstanceState, PageRequest, TimeOrder};
+use serde_json::{Map, Value};
 
 use super::address::Address;
 use super::deeds::{IN_BULK, deed};
@@ -105,6 +106,9 @@ pub(crate) fn with_filter(mut address: Address, filter: &InstanceFilter) -> Addr
     for state in &filter.states {
         address = address.with("state", StateText(*state).name());
     }
+    for condition in filter.attributes.iter().filter_map(AttributeFilter::written) {
+        address = address.with("attr", condition);
+    }
     address
         .with_some("name", filter.name.as_ref().map(|name| name.as_str()))
         .with_some("prefix", filter.id_prefix.as_deref())
@@ -137,6 +141,9 @@ pub(crate) fn filter_in_words(filter: &InstanceFilter) -> Option<String> {
     }
     if let Some(prefix) = &filter.id_prefix {
         words.push(format!("id begins with `{prefix}`"));
+    }
+    for condition in filter.attributes.iter().filter_map(AttributeFilter::written) {
+        words.push(format!("attribute `{condition}`"));
     }
     for (what, range) in [("created", &filter.created), ("finished", &filter.finished)] {
         if let Some(from) = range.from {
@@ -215,6 +222,9 @@ impl Listed {
                     div.filters {
                         (field("prefix", "Id begins with", "text", filter.id_prefix.as_deref()))
                         (field("name", "Orchestration", "text", filter.name.as_ref().map(|name| name.as_str())))
+                        @for (index, condition) in filter.attributes.iter().filter_map(AttributeFilter::written).map(Some).chain([None]).enumerate() {
+                            (attribute(index, condition))
+                        }
                         div.row {
                             button.primary { "Filter" }
                             @if self.is_filtered() { a.button.plain href="instances" { "Show all" } }
@@ -294,6 +304,17 @@ fn shown(at: Option<reenact_core::Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
+/// A condition on an attribute; the last field is for one more.
+fn attribute(index: usize, condition: Option<&str>) -> Markup {
+    let id = format!("attr-{index}");
+    html! {
+        div.field {
+            label for=(id) { "Attribute" }
+            input id=(id) name="attr" type="text" value=[condition] placeholder="customer=ada" title="A name, = < <= > >= or ^= (begins with), and a value" autocomplete="off" spellcheck="false";
+        }
+    }
+}
+
 fn field(name: &str, label: &str, kind: &str, value: Option<impl AsRef<str>>) -> Markup {
     html! {
         div.field {
@@ -305,6 +326,7 @@ fn field(name: &str, label: &str, kind: &str, value: Option<impl AsRef<str>>) ->
 
 /// A table of instances.
 pub(crate) fn rows(page: &Page, rows: &[InstanceRow]) -> Markup {
+    let has_attributes = rows.iter().any(|row| !row.attributes.is_empty());
     html! {
         div.wide {
             table.stack {
@@ -313,6 +335,7 @@ pub(crate) fn rows(page: &Page, rows: &[InstanceRow]) -> Markup {
                     tr {
                         th scope="col" { "State" } th scope="col" { "Id" } th scope="col" { "Orchestration" }
                         th scope="col" { "Created" } th scope="col" { "Last event" } th.num scope="col" { "Events" }
+                        @if has_attributes { th scope="col" { "Attributes" } }
                     }
                 }
                 tbody {
@@ -324,10 +347,20 @@ pub(crate) fn rows(page: &Page, rows: &[InstanceRow]) -> Markup {
                             td.nowrap data-label="Created" { (time::ago(row.created_at.0, page.now)) }
                             td.nowrap data-label="Last event" { (time::ago(row.updated_at.0, page.now)) }
                             td.num data-label="Events" { (parts::grouped(row.events)) }
+                            @if has_attributes { td data-label="Attributes" { (attributes(&row.attributes)) } }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Attributes, each by itself.
+pub(crate) fn attributes(values: &Map<String, Value>) -> Markup {
+    html! {
+        @for (name, value) in values {
+            span.nowrap { (name) "=" code { (value) } } " "
         }
     }
 }

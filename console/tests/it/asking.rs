@@ -193,6 +193,7 @@ pub(crate) fn start(name: &str, id: &str, input: Value) -> StartRequest {
         event: None,
         reuse: ReusePolicy::new(),
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     }
 }
 

@@ -60,6 +60,7 @@ async fn parked() -> Runtime {
         event: None,
         reuse: ReusePolicy::new(),
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     before.access().start_instance(request).await.expect("it starts");
     until(&before.access(), |_, turns| turns == 2).await;

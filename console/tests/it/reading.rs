@@ -147,3 +147,36 @@ async fn what_cannot_be_read_is_a_problem() {
     get(&console, "/api/instances?state=asleep").await.problem(400);
     get(&console, "/api/nothing").await.problem(404);
 }
+
+#[tokio::test]
+async fn instances_are_found_by_their_attributes() {
+    let program = Program::start().await;
+    program.run("echo", "none", json!(null)).await;
+    let console = program.console();
+    for (id, customer, cents) in [("a", "ada", 100), ("b", "bob", 200), ("c", "ada", 300)] {
+        let due = json!({"timestamp": "2026-11-29T23:00:00Z"});
+        let attributes = json!({"customer": customer, "cents": cents, "due": due, "open": true});
+        let start = json!({"orchestration": "echo", "id": id, "attributes": attributes});
+        post(&console, "/api/start", start).await.ok();
+    }
+    let of_ada = "attr=customer%3Dada&attr=cents%3E%3D200";
+    let page = get(&console, &format!("/api/instances?{of_ada}")).await.ok();
+    assert_eq!(page["instances"].as_array().unwrap().len(), 1);
+    let expected = json!({
+        "customer": "ada", "cents": 300, "due": "2026-11-29T23:00:00.000000Z", "open": true
+    });
+    assert_eq!(page["instances"][0]["attributes"], expected);
+    let count = get(&console, "/api/count?attr=due%3E2026-01-01T00:00:00Z").await.ok();
+    assert_eq!(count["count"], 3);
+    let newest = get(&console, "/api/instances?order=newest&attr=customer^%3Db").await.ok();
+    assert_eq!(newest["instances"][0]["id"], "b");
+    let all = get(&console, "/api/instances?prefix=none").await.ok();
+    assert!(all["instances"][0].get("attributes").is_none(), "it has none");
+    let refused = get(&console, "/api/instances?attr=customer").await.problem(400);
+    assert!(refused["detail"].as_str().unwrap().contains("customer=ada"), "{refused}");
+    for attributes in [json!({"": 1}), json!({"v": null}), json!({"v": [1]})] {
+        let start = json!({"orchestration": "echo", "id": "d", "attributes": attributes});
+        post(&console, "/api/start", start).await.problem(400);
+    }
+    assert_eq!(get(&console, "/api/count").await.ok()["count"], 4);
+}

@@ -155,6 +155,31 @@ impl Site {
             event: None,
             reuse: ReusePolicy::new(),
             limits: Default::default(),
+            attributes: reenact_core::Attributes::default(),
+        };
+        self.access.start_instance(request).await.expect("it starts");
+    }
+
+    /// Starts an instance of a customer.
+    pub(crate) async fn begin_with(
+        &self,
+        name: &str,
+        instance: &str,
+        input: Value,
+        customer: &str,
+    ) {
+        let mut attributes = reenact_core::Attributes::default();
+        attributes.set("customer", customer).expect("it can be set");
+        let request = StartRequest {
+            name: Name::new(name).expect("a name"),
+            version: None,
+            input: Payload::encode(&input).expect("a payload"),
+            instance: Some(id(instance)),
+            delay: None,
+            event: None,
+            reuse: ReusePolicy::new(),
+            limits: Default::default(),
+            attributes,
         };
         self.access.start_instance(request).await.expect("it starts");
     }

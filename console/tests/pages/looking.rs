@@ -213,3 +213,19 @@ async fn one_logs_in_with_the_token_and_out_again() {
     again.headers_mut().insert(header::COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
     show(&site.console, again).await.is(200).has("action=\"logout\"").lacks(token);
 }
+
+#[tokio::test]
+async fn a_list_is_filtered_by_attributes_and_shows_them() {
+    let site = Site::open().await;
+    for (id, customer) in [("a", "ada"), ("b", "bob"), ("<i>", "<b>ada</b>")] {
+        site.begin_with("wait", id, json!(1), customer).await;
+    }
+    let page = site.get("/instances?attr=customer%3Dada&limit=1").await;
+    page.is(200).has("1 instance passes").has("data-row=\"a\"").lacks("data-row=\"b\"");
+    page.has("value=\"customer=ada\"").has("customer=<code>&quot;ada&quot;</code>");
+    // For the bulk action as well.
+    page.has("<input type=\"hidden\" name=\"attr\" value=\"customer=ada\">");
+    let all = site.get("/instances?attr=customer%5E%3D&limit=2").await;
+    all.has("attr=customer%5E%3D&amp;after=").lacks("<b>ada</b>");
+    site.get("/instances?attr=customer").await.is(400).has("is no condition on an attribute");
+}

@@ -11,7 +11,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use reenact_core::{
-    Command, CorrelationId, ExecutionId, InstanceId, Machine, MachineConfig, OrchestrationCode,
+    Attributes, Command, CorrelationId, ExecutionId, InstanceId, Machine, MachineConfig, OrchestrationCode,
     OrchestrationContext, OrchestrationError, Payload, Start, Timestamp, codec,
 };
 
@@ -29,7 +29,7 @@ pub fn run() -> Option<u64> {
     let code = OrchestrationCode::new("orchestration", orchestration).ok()?;
     let (id, first) = (InstanceId::new("instance").ok()?, ExecutionId::FIRST);
     let (config, now) = (MachineConfig::default(), Timestamp::EPOCH);
-    let start = Start { input: Payload::encode(&21).ok()?, seed: 0, delay: None, origin: None, trace: None, limits: Default::default() };
+    let start = Start { input: Payload::encode(&21).ok()?, seed: 0, delay: None, origin: None, trace: None, limits: Default::default(), attributes: Attributes::default() };
     let (_, turn) = Machine::start(&code, id.clone(), first, config.clone(), start, now).ok()?;
     let stored: Vec<u8> = codec::encode_turn(&turn.recorded).ok()?;
     let read = codec::decode_turn(&stored).ok()?;

@@ -86,6 +86,7 @@ from_errors! {
     core::array::TryFromSliceError,
     core::net::AddrParseError,
     FromUtf8Error,
+    crate::attributes::AttributeError,
     crate::ids::InvalidGuid,
     crate::ids::InvalidName,
     crate::version::InvalidVersion,

@@ -110,6 +110,7 @@ kinds! {
     Request,
     Streamed,
     TimeLimit,
+    AttributesChanged,
 }
 
 impl fmt::Display for EventKind {

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use super::{Event, StreamEvent};
+use crate::attributes::AttributeChange;
 use crate::ids::{CorrelationId, Name};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -42,6 +43,7 @@ impl Event {
             | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
             | Self::Streamed(_)
+            | Self::AttributesChanged { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
             | Self::ExecutionSuspended { .. }
@@ -135,6 +137,7 @@ impl Event {
             | Self::StatusSet { .. }
             | Self::UpdateAnswered { .. }
             | Self::ValuePublished { .. }
+            | Self::AttributesChanged { .. }
             | Self::ExecutionContinued { .. }
             | Self::ExecutionCancelled { .. }
             | Self::TaskConfigured { .. }
@@ -223,6 +226,7 @@ impl Event {
             | Self::UpdateAnswered { .. }
             | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
+            | Self::AttributesChanged { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::CancelRequested { .. }
@@ -265,6 +269,7 @@ impl Event {
             | Self::EventSent { name, .. }
             | Self::ValuePublished { name, .. } => Some(name),
             Self::Streamed(event) => event.stream(),
+            Self::AttributesChanged { change } => change.name(),
             Self::TaskCompleted { .. }
             | Self::TaskFailed { .. }
             | Self::TaskCancelRequested { .. }
@@ -317,6 +322,12 @@ impl Event {
         }
     }
 
+    /// Whether the execution begins with the attributes that it has.
+    pub(crate) fn gives_attributes(&self) -> bool {
+        let Self::AttributesChanged { change } = self else { return false };
+        matches!(**change, AttributeChange::Given { .. })
+    }
+
     /// Bytes of user data that it carries: payloads, messages and the name.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.subject().map_or(0, |name| name.as_str().len()) + self.payload_bytes_without_name()
@@ -349,6 +360,7 @@ impl Event {
             }
             Self::ValuePublished { value, .. } => value.as_ref().map_or(0, Payload::len),
             Self::Streamed(event) => event.payload_bytes(),
+            Self::AttributesChanged { change } => change.bytes(),
             Self::TaskFailed { error, .. }
             | Self::TaskRefused { error, .. }
             | Self::TaskAttemptFailed { error, .. } => error.stored_bytes(),
@@ -464,6 +476,7 @@ impl fmt::Display for Event {
             | Self::UpdateAnswersCarried { .. }
             | Self::ValuePublished { .. }
             | Self::Streamed(StreamEvent::Carried { .. } | StreamEvent::WindowSet { .. })
+            | Self::AttributesChanged { .. }
             | Self::ExecutionContinued { .. }
             | Self::EventKeysCarried { .. }
             | Self::ExecutionResumed

@@ -35,8 +35,15 @@ impl Machine {
         match input {
             Event::ExecutionStarted { input, seed, delay, .. } => {
                 let context = OrchestrationContext::new(self.shared.clone());
-                let Unstarted { origin, status, published, trace, limits, total_ends_at } =
-                    self.phase.take_unstarted();
+                let Unstarted {
+                    origin,
+                    status,
+                    published,
+                    attributes,
+                    trace,
+                    limits,
+                    total_ends_at,
+                } = self.phase.take_unstarted();
                 let input_bytes = input.len();
                 let running = Running::new(self.code.run(context, input), input_bytes);
                 self.phase = Phase::Running(Running { woken: delay.is_none(), ..running });
@@ -52,10 +59,14 @@ impl Machine {
                     Some(delay) => {
                         let fire_at = state.now + delay;
                         state.delay_start(fire_at);
+                        state.begin_with_attributes(attributes);
                         state.carry_status(status);
                         state.carry_published(&published);
                     }
-                    None => state.note_beginning(0, 0),
+                    None => {
+                        state.begin_with_attributes(attributes);
+                        state.note_beginning(0, 0);
+                    }
                 }
                 drop(state);
                 // Code of another version is not asked.
@@ -203,6 +214,7 @@ impl Machine {
             | Event::UpdateAnswered { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(StreamEvent::Emitted { .. } | StreamEvent::WindowSet { .. })
+            | Event::AttributesChanged { .. }
             | Event::ExecutionContinued { .. }
             | Event::ExecutionCancelled { .. }
             | Event::TaskConfigured { .. }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::attributes::Attributes;
 use crate::correlation_buffer::Scheduled;
 use crate::ids::{CorrelationId, Name};
 use crate::published::PublishedValues;
@@ -38,6 +39,11 @@ impl Machine {
     /// What is known of the streams, in the order of their names, with the items of turns that are not durable yet.
     pub fn streams(&self) -> Vec<StreamBounds> {
         self.shared.lock().streams.bounds()
+    }
+
+    /// The attributes of the instance, those of turns that are not durable yet included.
+    pub fn attributes(&self) -> Attributes {
+        self.shared.lock().attributes.clone()
     }
 
     /// Whether that wait for an event of that name is there, and the code has not taken its event, whether there

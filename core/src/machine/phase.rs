@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use crate::attributes::Attributes;
 use crate::code::{CodeFuture, OrchestrationCode};
 use crate::message::Origin;
 use crate::options::TimeLimits;
@@ -30,6 +31,8 @@ pub(super) struct Unstarted {
     pub(super) status: Option<Payload>,
     /// What it had published.
     pub(super) published: PublishedValues,
+    /// The attributes with which it begins.
+    pub(super) attributes: Attributes,
     /// The trace in which it was asked for.
     pub(super) trace: Option<Box<ReceivedTrace>>,
     /// How long it may take.

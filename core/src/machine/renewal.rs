@@ -217,6 +217,7 @@ impl Passed {
             Event::ValuePublished { name, value } => {
                 state.published.set(name.clone(), value.clone());
             }
+            Event::AttributesChanged { change } => state.attributes.apply(change),
             Event::CancelRequested { reason } => state.note_cancel(reason.clone()),
             Event::ExecutionRenewed { input, taken } => {
                 for taken in taken {

@@ -131,7 +131,8 @@ impl Machine {
         let origin = origin.map(Box::new);
         // Its trace is a new one, which is linked to the one before.
         let trace = own.map(|own| Box::new(ReceivedTrace::of_predecessor(own)));
-        Start { input, seed, delay: Some(Duration::ZERO), origin, trace, limits }
+        let attributes = self.shared.lock().attributes.clone();
+        Start { input, seed, delay: Some(Duration::ZERO), origin, trace, limits, attributes }
     }
 }
 

@@ -218,6 +218,7 @@ impl Undoing {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
             | Event::ExecutionSuspended { .. }

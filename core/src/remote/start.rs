@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RemoteEvent;
+use crate::attributes::Attributes;
 use crate::ids::Name;
 use crate::options::TimeLimits;
 use crate::payload::Payload;
@@ -31,12 +32,14 @@ pub struct RemoteStart {
 /// What a start says besides: [`RemoteCommand::StartWith`](super::RemoteCommand::StartWith).
 ///
 /// Kinds are added at the end, and never removed or reordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartOption {
     /// What happens where there is an instance of the id.
     Reuse(IdReuse),
     /// How long it may take.
     Limits(TimeLimits),
+    /// The attributes with which it begins.
+    Attributes(Attributes),
 }
 
 /// What a start does where there is an instance of its id, by the state of that one. A set of states is a

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use crate::attributes::AttributeChange;
 use crate::divergence::Step;
 use crate::event::{Event, RequestEvent, StreamEvent};
 use crate::ids::CorrelationId;
@@ -123,6 +124,9 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             unequal(one.is_same_value_or_set(other), || excerpts("as", one, other))
         }
         (Event::Streamed(one), Event::Streamed(other)) => streamed(one, other, strict),
+        (Event::AttributesChanged { change: one }, Event::AttributesChanged { change: other }) => {
+            attributes(one, other, strict)
+        }
         (
             Event::ExecutionCompleted { output: one },
             Event::ExecutionCompleted { output: other },
@@ -157,6 +161,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::ExecutionContinued { .. }
             | Event::EventKeysCarried { .. }
             | Event::CancelRequested { .. }
@@ -270,6 +275,21 @@ fn streamed(recorded: &StreamEvent, found: &StreamEvent, strict: bool) -> Option
             Some((what(recorded), what(found)))
         }
     }
+}
+
+/// Two changes of the same attribute: a value may be another one now, as with a status.
+fn attributes(
+    recorded: &AttributeChange,
+    found: &AttributeChange,
+    strict: bool,
+) -> Option<(String, String)> {
+    let text = |change: &AttributeChange| match change {
+        AttributeChange::Set { value, .. } => format!("to {value}"),
+        AttributeChange::Cleared { .. } => "to nothing".into(),
+        AttributeChange::Given { attributes } => format!("to {attributes}"),
+    };
+    let is_one_kind = core::mem::discriminant(recorded) == core::mem::discriminant(found);
+    unequal(is_one_kind && (!strict || recorded == found), || (text(recorded), text(found)))
 }
 
 fn unequal(is_same: bool, texts: impl FnOnce() -> (String, String)) -> Option<(String, String)> {

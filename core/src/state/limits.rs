@@ -35,7 +35,7 @@ impl State {
         }
         let status = self.newest_status().map_or(0, |status| status.len());
         let (_, streams) = self.streams.carried_size();
-        let shown = status + self.published.bytes() + streams;
+        let shown = status + self.published.bytes() + streams + self.attributes.bytes();
         let updates = self.updates.open_bytes() + self.updates.answers.bytes();
         let carried = bytes + self.outbox.bytes_at_the_end() + shown + updates;
         turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)

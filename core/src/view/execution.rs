@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::attributes::Attributes;
 use crate::error::{ActivityError, ChildError};
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::message::{MessageKind, Origin};
@@ -44,6 +45,8 @@ pub struct ExecutionView {
     pub streams: Vec<StreamBounds>,
     /// The values that the code has published.
     pub published: PublishedValues,
+    /// The attributes of the instance.
+    pub attributes: Attributes,
     /// The patches that the code goes by, in the order of their names.
     pub patches: Vec<Name>,
     /// How often the code has gone on as new in this log.

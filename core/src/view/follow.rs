@@ -28,6 +28,7 @@ impl Viewer {
                 self.published.set(name.clone(), value.clone());
             }
             Event::Streamed(_) => self.streams.follow(event),
+            Event::AttributesChanged { change } => self.attributes.apply(change),
             Event::TimerCreated { id, fire_at } => self.set_timer(*id, *fire_at),
             Event::TimerFired { id } | Event::TimerCancelled { id } => self.end_timer(*id),
             Event::ExternalSubscribed { id, name } => {

@@ -1,5 +1,6 @@
 //! The stored form: what was written is read for ever, and nothing that is read makes it panic.
 
+mod attributes;
 mod events;
 mod time_limits;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::instance::turn;
+use attributes::{attributes_changed, further_changes_of_attributes};
 use events::{
     cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
     events_of_any, events_of_attempts, events_of_cancel_and_suspend, events_of_children,
@@ -209,6 +211,12 @@ fn what_version_1_wrote_of_published_values_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_updates_is_read_for_ever() {
     assert_read_for_ever("turns_v1_updates.bin", &each_and_all(&events_of_updates()));
+}
+
+#[test]
+fn what_version_1_wrote_of_attributes_is_read_for_ever() {
+    let events = [vec![attributes_changed()], further_changes_of_attributes()].concat();
+    assert_read_for_ever("turns_v1_attributes.bin", &each_and_all(&events));
 }
 
 #[test]

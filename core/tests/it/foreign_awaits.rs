@@ -433,6 +433,7 @@ fn a_wake_from_another_thread_is_found_even_while_a_turn_is_under_way() {
         origin: None,
         trace: None,
         limits: Default::default(),
+        attributes: reenact_core::Attributes::default(),
     };
     let (id, first) = (InstanceId::new("instance").unwrap(), ExecutionId::FIRST);
     let started = Machine::start(&code, id, first, config, start, Timestamp::EPOCH);

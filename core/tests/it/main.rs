@@ -4,6 +4,7 @@ mod activity_catalog;
 mod activity_timeouts;
 mod anew;
 mod any_event;
+mod attributes;
 mod call_update;
 mod cancel;
 mod cancel_and_time;

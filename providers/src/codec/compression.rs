@@ -32,6 +32,10 @@ impl Codec for Compression {
         "lz4"
     }
 
+    fn protects(&self) -> bool {
+        false
+    }
+
     fn encode(&self, bytes: &[u8], _: EncodedThing<'_>) -> Result<Option<Vec<u8>>, CodecError> {
         let Some(length) = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() >= SMALLEST)
         else {

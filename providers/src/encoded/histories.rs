@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reenact_core::{ExecutionId, InstanceId, Receipt};
+use reenact_core::{Attributes, ExecutionId, InstanceId, Receipt};
 
 use crate::codec::{self, Codec, EncodedThing};
 use crate::limits::check_batch;
@@ -15,11 +15,16 @@ use crate::{
 pub(super) struct EncodedHistories {
     histories: Arc<dyn HistoryStore>,
     codec: Arc<dyn Codec>,
+    shows_attributes: bool,
 }
 
 impl EncodedHistories {
-    pub(super) fn new(histories: Arc<dyn HistoryStore>, codec: Arc<dyn Codec>) -> Self {
-        Self { histories, codec }
+    pub(super) fn new(
+        histories: Arc<dyn HistoryStore>,
+        codec: Arc<dyn Codec>,
+        shows_attributes: bool,
+    ) -> Self {
+        Self { histories, codec, shows_attributes }
     }
 
     fn encode(&self, turn: &TurnRecord) -> Result<TurnRecord, ProviderError> {
@@ -31,7 +36,17 @@ impl EncodedHistories {
             source: Some(Box::new(error)),
         })?;
         let bytes = encoded.map_or_else(|| turn.bytes.clone(), Arc::from);
-        Ok(TurnRecord { bytes, ..turn.clone() })
+        let mut encoded = TurnRecord { bytes, ..turn.clone() };
+        if !self.shows_attributes {
+            encoded.summary.attributes = Attributes::default();
+        }
+        Ok(encoded)
+    }
+
+    /// A store that lists instances without their attributes would find none.
+    fn may_ask(&self, filter: &InstanceFilter) -> Result<(), ProviderError> {
+        let is_allowed = self.shows_attributes() || filter.attributes.is_empty();
+        if is_allowed { Ok(()) } else { Err(ProviderError::NoAttributes) }
     }
 
     fn decode_page(
@@ -112,15 +127,21 @@ impl HistoryStore for EncodedHistories {
         self.histories.unarchived_bytes()
     }
 
+    fn shows_attributes(&self) -> bool {
+        self.shows_attributes && self.histories.shows_attributes()
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
+        self.may_ask(filter)?;
         self.histories.list(filter, page).await
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
+        self.may_ask(filter)?;
         self.histories.count(filter).await
     }
 
@@ -130,10 +151,12 @@ impl HistoryStore for EncodedHistories {
         order: TimeOrder,
         limit: usize,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.may_ask(filter)?;
         self.histories.list_by_time(filter, order, limit).await
     }
 
     async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
+        self.may_ask(filter)?;
         self.histories.counts(filter).await
     }
 

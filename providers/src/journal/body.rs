@@ -3,12 +3,15 @@
 //! A body begins with the version of its format. Numbers are varints; what the entries of one
 //! commit share or what is close from one to the next is written as a reference or a difference.
 //! A version is read for ever. Version 2 has ids that are UUIDs in 16 bytes, and is compressed where
-//! that pays.
+//! that pays. Version 3 is that with attributes.
 
+mod attributes;
 mod read;
 pub(crate) mod varint;
 mod write;
 
+#[cfg(feature = "local")]
+pub(crate) use attributes::{read as read_attributes, write as write_attributes};
 pub(super) use read::decode;
 #[cfg(feature = "local")]
 pub(crate) use read::unpack;
@@ -19,12 +22,15 @@ pub(crate) use write::SummaryWriter;
 pub(super) use write::{encode, encode_compact};
 
 /// The newest format that is written and read.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 
 /// The format without compression.
 const VERSION_1: u8 = 1;
 
-/// How the content of a body of version 2 is stored: the byte that follows the version.
+/// The format without attributes. What has none is written in it, so that hosts of before read that.
+const VERSION_2: u8 = 2;
+
+/// How the content of a body of version 2 or 3 is stored: the byte that follows the version.
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 
@@ -39,6 +45,9 @@ const WAKE_NONE: u8 = 0;
 const WAKE_NOW: u8 = 1;
 const WAKE_LATER: u8 = 2;
 
+/// In the same byte: the instance has attributes, which follow.
+const HAS_ATTRIBUTES: u8 = 0x40;
+
 /// Why a body does not decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
@@ -52,7 +61,7 @@ pub(crate) enum BodyError {
 mod tests {
     use std::sync::Arc;
 
-    use reenact_core::{ExecutionId, InstanceId, Name, Timestamp};
+    use reenact_core::{AttributeValue, Attributes, ExecutionId, InstanceId, Name, Timestamp};
 
     use super::*;
     use crate::journal::commit::Source;
@@ -71,6 +80,7 @@ mod tests {
             turns: number.saturating_add(1),
             events: number.saturating_mul(2),
             wake_at: Some(Timestamp::EPOCH),
+            attributes: reenact_core::Attributes::default(),
         };
         TurnRecord { number, bytes: vec![number as u8; bytes].into(), summary, has_drawn_id: false }
     }
@@ -112,6 +122,20 @@ mod tests {
         }
     }
 
+    /// The first of these: one of each kind, and one more.
+    fn attributes(count: usize) -> Attributes {
+        let values: [AttributeValue; 6] = [
+            "größer".into(),
+            i64::MIN.into(),
+            (-0.5).into(),
+            true.into(),
+            Timestamp::from_micros(u64::MAX).into(),
+            "".into(),
+        ];
+        let names = (0..).map(|number| Name::new(format!("n{number}")).unwrap());
+        Attributes::of_stored(names.zip(values).take(count))
+    }
+
     fn all_kinds() -> Vec<Entry> {
         let mut entries = Vec::new();
         for (state, wake_at) in InstanceState::BY_NUMBER.into_iter().zip([
@@ -125,6 +149,7 @@ mod tests {
             None,
         ]) {
             let mut record = turn("a", u64::from(state as u8), 3);
+            record.summary.attributes = attributes(state as usize);
             record.summary.state = state;
             record.summary.wake_at = wake_at;
             entries.push(Entry::Turn(record));
@@ -183,6 +208,14 @@ mod tests {
         }
     }
 
+    /// A host of before reads what has no attributes, and refuses the rest by its version.
+    #[test]
+    fn the_version_is_a_newer_one_with_attributes_only() {
+        let plain = [Entry::Turn(turn("a", 0, 3))];
+        assert_eq!(forms(&plain).map(|body| body[0]), [VERSION_1, VERSION_2]);
+        assert_eq!(forms(&all_kinds()).map(|body| body[0]), [VERSION, VERSION]);
+    }
+
     #[test]
     fn a_newer_version_is_reported() {
         let mut body = encoded(&all_kinds());
@@ -206,7 +239,7 @@ mod tests {
     #[test]
     fn a_note_is_read_over() {
         let content = [2, NOTE, 7, 4, b'n', b'o', b't', b'e', PURGED, 0, 1, b'a'];
-        for head in [&[VERSION_1][..], &[VERSION, PLAIN]] {
+        for head in [&[VERSION_1][..], &[VERSION_2, PLAIN], &[VERSION, PLAIN]] {
             let body = [head, &content].concat();
             let read = decode(&body, &mut Vec::new()).unwrap().len();
             assert_eq!(read, 1, "the entry after it");
@@ -225,7 +258,7 @@ mod tests {
         for content in
             [many_entries, long_text, long_note, no_such_text, no_such_kind, no_text, no_uuid]
         {
-            for head in [&[VERSION_1][..], &[VERSION, PLAIN]] {
+            for head in [&[VERSION_1][..], &[VERSION_2, PLAIN], &[VERSION, PLAIN]] {
                 let body = [head, &content].concat();
                 assert!(matches!(error_of(&body), Some(BodyError::Malformed(_))), "{body:?}");
             }
@@ -293,6 +326,21 @@ mod tests {
         let around = encoded(&entries).len() as f64 / entries.len() as f64 - 127.0;
         assert!(around < 24.0, "{around} bytes per turn of the same instance");
     }
+
+    /// A rewind appends thousands of turns at once, each with its summary.
+    #[test]
+    fn turns_of_one_instance_have_its_attributes_once() {
+        let mut entries: Vec<Entry> = (0..512).map(|i| Entry::Turn(turn("one", i, 127))).collect();
+        let without = encoded(&entries).len();
+        for entry in &mut entries {
+            let Entry::Turn(turn) = entry else { continue };
+            turn.summary.attributes = attributes(6);
+        }
+        let body = encoded(&entries);
+        assert!(body.len() - without < 1_000, "{}", body.len() - without);
+        assert_same(&entries, &decode(&body, &mut Vec::new()).unwrap());
+    }
+
     /// A step of an instance under a drawn id, as many instances make it at the same time.
     #[test]
     fn turns_of_drawn_ids_take_less_than_their_events_alone() {

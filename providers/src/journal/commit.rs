@@ -40,6 +40,13 @@ impl Source<'_> {
             Self::Purged(_) => 0,
         }
     }
+
+    pub(super) fn has_attributes(self) -> bool {
+        match self {
+            Self::Turn(turn) => !turn.summary.attributes.is_empty(),
+            Self::Purged(_) => false,
+        }
+    }
 }
 
 /// One commit out of the journal.

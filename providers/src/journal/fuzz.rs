@@ -64,6 +64,7 @@ fn turn(bytes: &[u8]) -> TurnRecord {
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false }
 }

@@ -48,7 +48,7 @@ impl Table {
 
     /// Takes a turn that follows on what is stored.
     pub(super) fn append(&mut self, turn: &TurnRecord) {
-        self.bytes += turn.bytes.len() + TURN_BYTES;
+        self.bytes += turn.bytes.len() + turn.summary.attributes.bytes() + TURN_BYTES;
         match self.changes.get_mut(&turn.summary.instance) {
             Some(Change::Grown(growth)) => growth.push(turn),
             Some(purged) => *purged = Change::Grown(Growth::begin(turn, true)),

@@ -79,6 +79,7 @@ fn turn(label: &str, execution: u32, number: u64, state: InstanceState) -> TurnR
         turns: number + 1,
         events: 3 * number,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord { number, bytes: bytes.into_bytes().into(), summary, has_drawn_id: false }
 }

@@ -35,12 +35,17 @@ const KIND: Kind = Kind {
     what: "an archive of reenact",
     // "reAr"
     application_id: 0x7265_4172,
-    version: 2,
-    schema: concat!(include_str!("archive/schema.sql"), include_str!("archive/packs.sql")),
+    version: 3,
+    schema: concat!(
+        include_str!("archive/schema.sql"),
+        include_str!("archive/packs.sql"),
+        include_str!("archive/attributes.sql")
+    ),
 };
 
-/// What archives of version 1 have not.
-const PACKS: &str = include_str!("archive/packs.sql");
+/// What makes an archive of a version one of the next: of version 1, of version 2.
+const UPGRADES: [&str; 2] =
+    [include_str!("archive/packs.sql"), include_str!("archive/attributes.sql")];
 
 /// What archives that were made before have not. An index changes nothing of the format.
 const ADDED: &str = "
@@ -78,8 +83,8 @@ impl SqliteArchive {
         Self::on(path, sqlite::create(path, &KIND, journal)?)
     }
 
-    /// Opens the archive of a store. Unless it is one, nothing on the disk is changed. One of version 1
-    /// becomes one of version 2, which a reenact of before refuses.
+    /// Opens the archive of a store. Unless it is one, nothing on the disk is changed. One of an older version
+    /// becomes one of the newest, which a reenact of before refuses.
     ///
     /// # Errors
     /// Any [`ArchiveError`] but `Exists`.
@@ -88,7 +93,7 @@ impl SqliteArchive {
         if let Some(writer) = archive.writer.as_ref().map(lock) {
             let added = writer.execute_batch(ADDED);
             added.map_err(|error| ArchiveError::refused(path, error))?;
-            sqlite::upgrade(&writer, path, &KIND, PACKS)?;
+            sqlite::upgrade(&writer, path, &KIND, &UPGRADES)?;
         }
         Ok(archive)
     }
@@ -97,7 +102,7 @@ impl SqliteArchive {
     /// nothing is made beside it. [`absorb`](Archive::absorb) refuses.
     ///
     /// # Errors
-    /// Any [`ArchiveError`] but `Exists`; `OlderFormat` for one of version 1.
+    /// Any [`ArchiveError`] but `Exists`; `OlderFormat` for one of an older version.
     pub fn open_read_only(path: &Path, journal: JournalId) -> Result<Self, ArchiveError> {
         let reading = sqlite::open_to_read(path, &KIND, journal)?;
         Self::read_by(path, reading, None)
@@ -307,21 +312,14 @@ impl Archive for SqliteArchive {
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
         let Some(selection) = Selection::of(filter, after) else { return Ok(Vec::new()) };
         self.reading(&self.lists, |connection| {
-            let index = selection.index_by_id(connection)?;
-            let most = i64::try_from(limit).unwrap_or(i64::MAX);
-            let sql = format!(
-                "SELECT {} FROM instances INDEXED BY {index} WHERE {} ORDER BY id LIMIT {most}",
-                row::COLUMNS,
-                selection.condition()
-            );
-            let mut found = row::summaries(connection, &sql, selection.values())?;
+            let mut found = selection.list(connection, filter, limit)?;
             pack_lists::list(connection, filter, after, limit, &mut found)?;
             Ok(found)
         })
     }
 
     fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
-        let Some(selection) = Selection::of(filter, None) else { return Ok(0) };
+        let Some(selection) = Selection::of_all(filter) else { return Ok(0) };
         self.reading(&self.lists, |connection| {
             let condition = selection.condition();
             let sql = format!("SELECT count(*) FROM instances WHERE {condition}");
@@ -348,7 +346,7 @@ impl Archive for SqliteArchive {
     }
 
     fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
-        let Some(selection) = Selection::of(filter, None) else {
+        let Some(selection) = Selection::of_all(filter) else {
             return Ok(InstanceCounts::default());
         };
         self.reading(&self.lists, |connection| {

@@ -7,7 +7,7 @@ mod file;
 mod pool;
 mod reading;
 
-pub(super) use checksum::{checksum, is_whole};
+pub(super) use checksum::{checksum, is_whole, is_whole_with};
 pub use error::ArchiveError;
 pub(super) use error::{Failure, is_no_room};
 pub(super) use file::OpenedFile;
@@ -138,13 +138,14 @@ pub(super) fn open(
     Ok(connection)
 }
 
-/// Makes a file of version 1 one of the newest version. That is in the file itself, where a reenact that
+/// Makes a file of an older version one of the newest version; `steps` make one of version 1 one of version 2, and so
+/// on. That is in the file itself, where a reenact that
 /// is older looks for it, when this returns; so nothing of the newer version is written before.
 pub(super) fn upgrade(
     connection: &Connection,
     path: &Path,
     kind: &Kind,
-    added: &str,
+    steps: &[&str],
 ) -> Result<(), ArchiveError> {
     let refused = |error| ArchiveError::refused(path, error);
     let found: u32 =
@@ -153,6 +154,8 @@ pub(super) fn upgrade(
         return Ok(());
     }
     let version = kind.version;
+    let made = usize::try_from(found.saturating_sub(1)).unwrap_or(usize::MAX);
+    let added = steps.get(made..).unwrap_or_default().concat();
     let sql = format!("BEGIN IMMEDIATE; {added} PRAGMA user_version = {version}; COMMIT;");
     if let Err(error) = connection.execute_batch(&sql) {
         let _ = connection.execute_batch("ROLLBACK");

@@ -120,6 +120,7 @@ mod tests {
             turns: 1,
             events: 2,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         }
     }
 

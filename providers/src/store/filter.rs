@@ -1,10 +1,10 @@
 //! Which instances a list has, and which page of it.
 
-use std::ops::{Range, RangeFrom, RangeTo};
+use std::ops::{Range, RangeBounds, RangeFrom, RangeTo};
 
-use reenact_core::{InstanceId, InvalidName, Name, Timestamp, ToInstanceId};
+use reenact_core::{AttributeValue, InstanceId, InvalidName, Name, Timestamp, ToInstanceId};
 
-use super::{InstanceState, InstanceSummary};
+use super::{AttributeFilter, InstanceState, InstanceSummary};
 
 /// Which instances to list or to count. Without a condition all pass.
 ///
@@ -28,7 +28,10 @@ pub struct InstanceFilter {
     pub created: TimeRange,
     /// Only those that have finished at such a time; with the default, unfinished ones as well.
     pub finished: TimeRange,
+    /// Only those whose attributes meet all of these conditions.
+    pub attributes: Vec<AttributeFilter>,
     invalid: Option<InvalidName>,
+    invalid_attribute: Option<InvalidName>,
 }
 
 impl InstanceFilter {
@@ -71,18 +74,64 @@ impl InstanceFilter {
         self
     }
 
-    /// Whether an orchestration can have the name that was given. A store need not ask this: the one who
-    /// calls a store has done so.
+    /// Only those with this [attribute](reenact_core::OrchestrationContext::set_attribute). Several conditions on
+    /// attributes must all be met. For a name that no attribute can have, see [`check`](Self::check).
+    ///
+    /// ```
+    /// use reenact_providers::InstanceFilter;
+    ///
+    /// let filter = InstanceFilter::new()
+    ///     .attribute("customer", "ada")
+    ///     .attribute_within("cents", 100..1_000)
+    ///     .attribute_prefix("city", "Ber");
+    /// assert_eq!(filter.attributes.len(), 3);
+    /// ```
+    pub fn attribute(self, name: impl AsRef<str>, value: impl Into<AttributeValue>) -> Self {
+        self.with_attribute(AttributeFilter::equal(name, value))
+    }
+
+    /// Only those of which the attribute of this name has a value in a range: of numbers or times, for example
+    /// `100..1_000` or `5.0..`. A range of one kind has no values of another: see [`AttributeFilter::within`].
+    pub fn attribute_within<V: Clone + Into<AttributeValue>>(
+        self,
+        name: impl AsRef<str>,
+        range: impl RangeBounds<V>,
+    ) -> Self {
+        self.with_attribute(AttributeFilter::within(name, range))
+    }
+
+    /// Only those of which the attribute of this name is a text that begins so.
+    pub fn attribute_prefix(self, name: impl AsRef<str>, prefix: impl AsRef<str>) -> Self {
+        self.with_attribute(AttributeFilter::prefix(name, prefix))
+    }
+
+    /// Only those that meet a condition on an attribute.
+    pub fn with(mut self, condition: AttributeFilter) -> Self {
+        self.attributes.push(condition);
+        self
+    }
+
+    fn with_attribute(mut self, condition: Result<AttributeFilter, InvalidName>) -> Self {
+        match condition {
+            Ok(condition) => self.attributes.push(condition),
+            Err(invalid) => self.invalid_attribute = Some(invalid),
+        }
+        self
+    }
+
+    /// Whether an orchestration and an attribute can have the names that were given. A store need not ask this: the
+    /// one who calls a store has done so.
     ///
     /// # Errors
     /// [`InvalidName`] when none can.
     pub fn check(&self) -> Result<(), InvalidName> {
-        self.invalid.clone().map_or(Ok(()), Err)
+        let invalid = self.invalid.as_ref().or(self.invalid_attribute.as_ref());
+        invalid.cloned().map_or(Ok(()), Err)
     }
 
     /// Whether an instance passes.
     pub fn matches(&self, summary: &InstanceSummary) -> bool {
-        self.invalid.is_none()
+        self.check().is_ok()
             && (self.states.is_empty() || self.states.contains(&summary.state))
             && self.name.as_ref().is_none_or(|name| *name == summary.name)
             && (self.id_prefix.as_ref())
@@ -90,6 +139,12 @@ impl InstanceFilter {
             && self.created.contains(summary.created_at)
             && (self.finished.is_unlimited()
                 || summary.state.is_finished() && self.finished.contains(summary.updated_at))
+            && self.matches_attributes(summary)
+    }
+
+    /// Whether the attributes of an instance meet all conditions on them.
+    pub(crate) fn matches_attributes(&self, summary: &InstanceSummary) -> bool {
+        self.attributes.iter().all(|condition| condition.matches(summary))
     }
 }
 
@@ -198,6 +253,7 @@ mod tests {
             turns: 2,
             events: 5,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         }
     }
 

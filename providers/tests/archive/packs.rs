@@ -249,12 +249,13 @@ fn an_archive_of_before_is_of_the_newer_version_before_anything_is_packed() {
     let scratch = Scratch::new();
     let path = scratch.path("archive.db");
     drop(SqliteArchive::create(&path, JOURNAL).unwrap());
-    let sql = "DROP TABLE packs; DROP TABLE packed; PRAGMA user_version = 1";
+    let sql = "DROP TABLE packs; DROP TABLE packed; DROP TABLE attributes;
+         ALTER TABLE instances DROP COLUMN attributes; PRAGMA user_version = 1";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
     // The file itself, without its log of changes.
     let stored = std::fs::read(&path).unwrap();
-    assert_eq!(stored[60..64], 2_u32.to_be_bytes());
+    assert_eq!(stored[60..64], 3_u32.to_be_bytes());
     let changes = (0..100).map(|number| change(completed(&name(number), 1)));
     absorb(&archive, 1, changes.collect()).unwrap();
     assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 100);
@@ -281,4 +282,59 @@ fn a_pack_is_there_as_a_whole_after_a_crash_or_not_at_all() {
         assert_eq!(left.look_up(&id("order 050")).unwrap().is_some(), is_there);
     }
     drop(archive);
+}
+
+/// What was packed before attributes came stays readable, and instances with attributes are no part of a pack.
+#[test]
+fn an_archive_of_version_2_gets_attributes_and_keeps_what_it_has() {
+    let scratch = Scratch::new();
+    let path = scratch.path("archive.db");
+    let archive = SqliteArchive::create(&path, JOURNAL).unwrap();
+    let changes = (0..100).map(|number| change(completed(&name(number), 1)));
+    absorb(&archive, 1, changes.collect()).unwrap();
+    drop(archive);
+    let sql = "DROP TABLE attributes; ALTER TABLE instances DROP COLUMN attributes;
+         PRAGMA user_version = 2";
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
+    let with_attributes = |number| {
+        let mut growth = completed(&name(number), 1);
+        growth.summary.attributes.set("number", number as i64).unwrap();
+        change(growth)
+    };
+    absorb(&archive, 2, (100..200).map(with_attributes).collect()).unwrap();
+    assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 200);
+    let few = InstanceFilter::new().attribute_within("number", 150..160);
+    assert_eq!(archive.list(&few, None, 99).unwrap().len(), 10);
+    let look_up = |number| archive.look_up(&summary(&name(number)).instance).unwrap().unwrap();
+    assert!(look_up(50).summary.attributes.is_empty());
+    assert_eq!(look_up(150).summary.attributes.to_string(), "number=150");
+    drop(archive);
+    assert_eq!(rows(&path, "instances"), 100);
+}
+
+/// The first page, a count, and the newest are found by an index among many instances: of the statements of SQLite,
+/// none goes through them all.
+#[test]
+fn an_attribute_that_few_have_is_found_among_many() {
+    let scratch = Scratch::new();
+    let archive = SqliteArchive::create(&scratch.path("archive.db"), JOURNAL).unwrap();
+    let with_attributes = |number: u64| {
+        let mut growth = completed(&name(number), 1);
+        growth.summary.attributes.set("customer", format!("c{}", number % 4_000)).unwrap();
+        growth.summary.attributes.set("region", "eu").unwrap();
+        change(growth)
+    };
+    for part in 0..12 {
+        let changes = (part * 1_000..(part + 1) * 1_000).map(with_attributes);
+        absorb(&archive, part + 1, changes.collect()).unwrap();
+    }
+    let one = InstanceFilter::new().attribute("customer", "c7");
+    assert_eq!(archive.list(&one, None, 100).unwrap().len(), 3);
+    assert_eq!(archive.count(&one).unwrap(), 3);
+    let all = InstanceFilter::new().attribute("region", "eu");
+    assert_eq!(archive.list(&all, None, 100).unwrap().len(), 100);
+    assert_eq!(archive.count(&all).unwrap(), 12_000);
+    let both = all.attribute("customer", "c8");
+    assert_eq!(archive.list(&both, None, 100).unwrap().len(), 3);
 }

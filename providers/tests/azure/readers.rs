@@ -71,6 +71,7 @@ impl Processes {
             turns: 0,
             events: 0,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         });
         if summary.turns > 0 && self.random.below(6) == 0 {
             summary.execution = ExecutionId(summary.execution.0 + 1);

@@ -214,6 +214,7 @@ impl Life {
                 turns: number + 1,
                 events: number + 1,
                 wake_at: None,
+                attributes: reenact_core::Attributes::default(),
             },
             has_drawn_id: false,
         };

@@ -65,6 +65,7 @@ fn turn(id: &str, number: u64, state: InstanceState, wake_at: Option<u64>) -> En
         turns: number + 1,
         events: 3 * number + 1,
         wake_at: wake_at.map(Timestamp::from_micros),
+        attributes: reenact_core::Attributes::default(),
     };
     let bytes = format!("the events of turn {number} of {id}").into_bytes();
     Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false })

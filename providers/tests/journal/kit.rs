@@ -76,6 +76,7 @@ pub(crate) fn turn_of(bytes: Arc<[u8]>) -> Entry {
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     Entry::Turn(TurnRecord { number: 0, bytes, summary, has_drawn_id: false })
 }

@@ -25,6 +25,7 @@ fn turn(id: &str, number: u64) -> TurnRecord {
         turns: number + 1,
         events: 2 * number + 2,
         wake_at: Some(Timestamp::EPOCH),
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord { number, bytes: bytes(number, 100).into(), summary, has_drawn_id: false }
 }

@@ -25,6 +25,7 @@ fn first_turn() -> TurnRecord {
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary, has_drawn_id: false }
 }

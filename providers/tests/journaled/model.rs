@@ -85,6 +85,7 @@ impl Both {
             turns: 0,
             events: 0,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         });
         if summary.turns > 0 && self.random.below(8) == 0 {
             summary.execution = ExecutionId(summary.execution.0 + 1);

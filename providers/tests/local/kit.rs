@@ -74,6 +74,7 @@ pub(crate) fn turn(label: &str, number: u64, state: InstanceState) -> TurnRecord
         turns: number + 1,
         events: 2 * number + 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     TurnRecord {
         number,

@@ -1,12 +1,12 @@
 //! Lists and counts: filtered, ordered by id, a page at a time.
 
-use reenact_core::{InstanceId, Name};
-use reenact_providers::archive::Archive;
+use reenact_core::{Attributes, InstanceId, Name};
+use reenact_providers::archive::{Archive, Change, Growth};
 use reenact_providers::{
     InstanceCounts, InstanceFilter, InstanceState, InstanceSummary, TimeOrder, TimeRange,
 };
 
-use super::parts::{absorb, at, id, ids, new, read, summary};
+use super::parts::{absorb, at, id, ids, new, read, run, summary};
 
 const ODD: [&str; 12] = [
     " ",
@@ -239,4 +239,56 @@ pub fn a_list_by_time_is_ordered_by_id_however_many_there_are(archive: &impl Arc
         let finished = TimeRange { from: None, until: Some(at(until)) };
         assert_filtered(archive, &all, &InstanceFilter::new().finished(finished));
     }
+}
+
+/// Filters by attributes: the newest ones count, those of what was purged do not, and a filter finds the same whether
+/// few or many pass.
+pub fn filters_by_attribute(archive: &impl Archive) {
+    let of = |number: u64, all: &str| {
+        let mut attributes = Attributes::default();
+        attributes.set("all", all).unwrap();
+        attributes.set("few", number as i64 / 4).unwrap();
+        if number % 2 == 0 {
+            attributes.set("half", number as f64).unwrap();
+        }
+        attributes
+    };
+    let mut all: Vec<_> = (0..28_u64)
+        .map(|number| InstanceSummary {
+            state: STATES[number as usize % 7],
+            updated_at: at(5_000 - number * 13 % 28),
+            attributes: of(number, "yes"),
+            ..summary(&format!("i{}", number * 9 % 28))
+        })
+        .collect();
+    all.push(summary("without"));
+    absorb(archive, 1, all.iter().cloned().map(new).collect()).unwrap();
+    let new_filter = InstanceFilter::new;
+    let filters = || {
+        [
+            new_filter().attribute("all", "yes"),
+            new_filter().attribute("all", "no"),
+            new_filter().attribute_prefix("all", ""),
+            new_filter().attribute("few", 3),
+            new_filter().attribute("few", 3).attribute("all", "yes").id_prefix("i1"),
+            new_filter().attribute_within("few", 2..5).states([InstanceState::Running]),
+            new_filter().attribute_within("half", 4.0..=20.0).finished(at(4_990)..),
+            new_filter().attribute("all", "yes").states([InstanceState::Suspended]),
+            new_filter().attribute("none", 1),
+        ]
+    };
+    filters().iter().for_each(|filter| assert_filtered(archive, &all, filter));
+    // Some change, one loses them, and one is purged.
+    let mut changes = Vec::new();
+    for (number, summary) in all.iter_mut().enumerate().take(6) {
+        summary.turns = 2;
+        summary.attributes = if number == 0 { Attributes::default() } else { of(27, "no") };
+        let run = run(summary.instance.as_str(), 1, 1..2);
+        let growth = Growth { summary: summary.clone(), starts_anew: false, run };
+        changes.push((summary.instance.clone(), Change::Grown(growth)));
+    }
+    let purged = all.remove(10);
+    changes.push((purged.instance, Change::Purged));
+    absorb(archive, 2, changes).unwrap();
+    filters().iter().for_each(|filter| assert_filtered(archive, &all, filter));
 }

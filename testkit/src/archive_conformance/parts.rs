@@ -37,6 +37,7 @@ pub fn summary(instance: &str) -> InstanceSummary {
         turns: 1,
         events: 2,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     }
 }
 

@@ -122,6 +122,7 @@ pub(super) fn turn_of(instance: &InstanceId, execution: ExecutionId, number: u64
             turns: number + 1,
             events: 3 * (number + 1),
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         },
         has_drawn_id: false,
     }

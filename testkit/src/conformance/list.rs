@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use reenact_core::{InstanceId, ShardId, Timestamp};
+use reenact_core::{Attributes, ExecutionId, InstanceId, ShardId, Timestamp};
 use reenact_providers::{
     HistoryStore, InstanceCounts, InstanceFilter, InstanceState, InstanceSummary, PageRequest,
     Provider, TimeOrder, TimeRange, TurnRecord,
 };
 
-use super::kit::{Owner, id, name, turn};
+use super::kit::{Owner, id, name, turn, turn_of};
 use super::{Hub, Stage};
 
 /// Ids that a store might put in the wrong order, take for each other, or take for a pattern.
@@ -345,5 +345,125 @@ pub async fn a_list_is_stable_while_instances_are_appended<H: Hub>(stage: &Stage
     assert!(listed.is_sorted_by(|a, b| a < b), "in order, and none twice: {listed:?}");
     for summary in &all {
         assert!(listed.contains(&summary.instance), "{} was there all the time", summary.instance);
+    }
+}
+
+/// The newest attributes of an instance count, in every state and in every execution, and go with it.
+pub async fn filters_by_attribute_let_through_what_they_say<H: Hub>(stage: &Stage<H>) {
+    let (store, mut all) = Populated::new(stage).await;
+    for (number, summary) in all.iter_mut().enumerate() {
+        // Some never have any.
+        for step in 1..=number as u64 % 4 {
+            let mut next = turn(&summary.instance, step);
+            next.summary.attributes = attributes_of(number, step);
+            next.summary.state = summary.state;
+            next.summary.name = summary.name.clone();
+            *summary = next.summary.clone();
+            store.append(next).await;
+        }
+    }
+    store.assert_attributes(&all).await;
+
+    // They change with the next execution.
+    let changed = &mut all[3];
+    let mut next = turn_of(&changed.instance, ExecutionId(2), 0);
+    next.summary.attributes = attributes_of(9, 1);
+    *changed = next.summary.clone();
+    store.append(next).await;
+    // And they are cleared.
+    let cleared = &mut all[7];
+    let mut last = turn(&cleared.instance, 4);
+    last.summary.state = InstanceState::Completed;
+    *cleared = last.summary.clone();
+    store.append(last).await;
+    store.assert_attributes(&all).await;
+
+    // What is purged is found by nothing.
+    let purged = all.remove(7);
+    store.purge(&purged.instance).await;
+    store.assert_attributes(&all).await;
+    let again = turn(&purged.instance, 0);
+    all.insert(7, again.summary.clone());
+    store.append(again).await;
+    store.assert_attributes(&all).await;
+}
+
+/// Of every kind; some are the same in many instances, and others in few.
+fn attributes_of(number: usize, step: u64) -> Attributes {
+    let (integer, float) = (number as i64 - 7, (number as f64 - 7.0) / 2.0);
+    let at = Timestamp::from_micros(u64::MAX - number as u64);
+    let mut attributes = Attributes::default();
+    let texts = ["ada", "Ada", "bob", "ad", ""];
+    let set = [
+        attributes.set("customer", texts[number % texts.len()]),
+        attributes.set("number", integer),
+        attributes.set("share", float),
+        attributes.set("due", at),
+        attributes.set("open", number % 2 == 0),
+        attributes.set("region", "eu"),
+        attributes.set(format!("step-{step}"), step as i64),
+    ];
+    assert!(set.iter().all(Result::is_ok), "the case itself: they can be set");
+    attributes
+}
+
+impl Populated {
+    /// Asserts that each condition on an attribute finds what it says, alone and with others.
+    async fn assert_attributes(&self, all: &[InstanceSummary]) {
+        let value = |summary: &InstanceSummary, name: &str| summary.attributes.get(name).cloned();
+        let new = InstanceFilter::new;
+        for text in ["ada", "Ada", "AD", "", "none"] {
+            let passes =
+                |summary: &InstanceSummary| value(summary, "customer") == Some(text.into());
+            self.assert_filtered(all, new().attribute("customer", text), passes).await;
+            let passes = |summary: &InstanceSummary| {
+                let value = value(summary, "customer");
+                value.is_some_and(|value| value.as_text().is_some_and(|t| t.starts_with(text)))
+            };
+            self.assert_filtered(all, new().attribute_prefix("customer", text), passes).await;
+        }
+        for from in -8..8_i64 {
+            let integer =
+                |summary: &InstanceSummary| value(summary, "number").and_then(|v| v.as_integer());
+            let filter = new().attribute_within("number", from..from + 3);
+            let passes =
+                |s: &InstanceSummary| integer(s).is_some_and(|n| n >= from && n < from + 3);
+            self.assert_filtered(all, filter, passes).await;
+            let filter = new().attribute_within("number", ..=from).attribute("region", "eu");
+            let passes = |s: &InstanceSummary| integer(s).is_some_and(|n| n <= from);
+            self.assert_filtered(all, filter, passes).await;
+            let filter = new().attribute_within("share", from as f64..);
+            let passes = |s: &InstanceSummary| {
+                let share = value(s, "share").and_then(|v| v.as_float());
+                share.is_some_and(|share| share >= from as f64)
+            };
+            self.assert_filtered(all, filter, passes).await;
+        }
+        let late = Timestamp::from_micros(u64::MAX - 4);
+        let passes = |s: &InstanceSummary| {
+            value(s, "due").and_then(|v| v.as_timestamp()).is_some_and(|due| due >= late)
+        };
+        self.assert_filtered(all, new().attribute_within("due", late..), passes).await;
+        let passes = |s: &InstanceSummary| value(s, "open") == Some(true.into());
+        self.assert_filtered(all, new().attribute("open", true), passes).await;
+        // Of another kind, nothing is equal.
+        self.assert_filtered(all, new().attribute("open", 1), |_| false).await;
+        self.assert_filtered(all, new().attribute("number", "1"), |_| false).await;
+        self.assert_filtered(all, new().attribute("", 1), |_| false).await;
+        let filter = new().states([InstanceState::Running]).name("pay").attribute("region", "eu");
+        let passes = |s: &InstanceSummary| {
+            s.state == InstanceState::Running
+                && s.name.as_str() == "pay"
+                && value(s, "region").is_some()
+        };
+        self.assert_filtered(all, filter, passes).await;
+        self.assert_filtered(all, new(), |_| true).await;
+    }
+
+    async fn purge(&self, instance: &InstanceId) {
+        let shard = ShardId::of(instance, self.owners.len() as u32);
+        let lease = &self.owners[shard.0 as usize].lease;
+        let purged = self.histories.purge(std::slice::from_ref(instance), lease).await;
+        assert_eq!(purged.expect("it is over"), 1);
     }
 }

@@ -56,6 +56,7 @@ async fn write(provider: &impl Provider, rotten: Option<u64>) {
             turns: number + 1,
             events: 2 * (number + 1),
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         };
         TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false }
     };

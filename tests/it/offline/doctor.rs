@@ -76,6 +76,7 @@ async fn with(change: impl FnOnce(&mut InstanceSummary, &mut Vec<u8>)) -> InMemo
         turns: 1,
         events: 1,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     change(&mut summary, &mut bytes);
     let store = InMemory::new();

@@ -80,6 +80,7 @@ async fn put(store: &InMemory, instance: &str, turns: Vec<RecordedTurn>) {
             turns: number as u64 + 1,
             events,
             wake_at: (!due.is_empty()).then_some(Timestamp::EPOCH),
+            attributes: reenact_core::Attributes::default(),
         };
         let bytes = Arc::from(codec::encode_turn(&turn).unwrap());
         TurnRecord { number: number as u64, bytes, summary, has_drawn_id: false }

@@ -55,6 +55,7 @@ pub(super) fn instance(id: &str, turns: u64, numbers: &mut Numbers) -> Vec<TurnR
             events: numbers.below(1 << 20),
             wake_at: (numbers.below(2) == 0)
                 .then(|| Timestamp::from_micros(numbers.below(1 << 40))),
+            attributes: reenact_core::Attributes::default(),
         };
         let bytes: Vec<u8> = (0..numbers.below(200)).map(|_| numbers.below(256) as u8).collect();
         TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false }
@@ -123,6 +124,7 @@ fn records(id: &str, of: Stored) -> Vec<TurnRecord> {
             turns: number + 1,
             events,
             wake_at: wake.map(Timestamp::from_micros),
+            attributes: reenact_core::Attributes::default(),
         };
         TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false }
     };

@@ -49,6 +49,7 @@ async fn put_terminated(memory: &InMemory, name: &str, many: usize, data: &str) 
             turns: number + 1,
             events: number + 1,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         };
         TurnRecord {
             number,

@@ -188,6 +188,7 @@ impl From<Checked> for Start {
             total_timeout_ms: None,
             replace: Vec::new(),
             attach: false,
+            attributes: serde_json::Map::new(),
         }
     }
 }

@@ -153,6 +153,7 @@ impl TimelineBuilder {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
+            | Event::AttributesChanged { .. }
             | Event::EventKeysCarried { .. }
             | Event::TaskConfigured { .. }
             | Event::TaskHeartbeat { .. }

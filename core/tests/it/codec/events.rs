@@ -11,6 +11,7 @@ use reenact_core::{
     UpdateReturn, Version,
 };
 
+use super::attributes::attributes_changed;
 use super::time_limits::events_of_time_limits;
 use crate::support::instance::{name, payload, seconds};
 
@@ -33,6 +34,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         events_of_requests().into_iter().take(1).collect(),
         events_of_streams()[..1].to_vec(),
         events_of_time_limits()[..1].to_vec(),
+        vec![attributes_changed()],
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()

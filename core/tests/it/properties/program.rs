@@ -79,6 +79,8 @@ pub(crate) enum Step {
     Publish(u8, Option<u8>),
     /// So many items, one after the other.
     Emit(u8, u8),
+    /// One of two, to an integer or a text; without a value it is cleared. Reads it back first.
+    Attribute(u8, Option<u8>),
     /// Takes an update, and replies, refuses, drops it, or replies after an activity.
     Answer(u8),
     NoteContext,
@@ -262,6 +264,19 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
                 ctx.emit(&stream, &item);
                 note(log, format!("{stream} goes on at {}", ctx.next_offset(&stream)));
             }
+        }
+        Step::Attribute(name, value) => {
+            let name = format!("attribute-{name}");
+            note(log, format!("{name} was {:?}", ctx.attribute(&name)));
+            let set = match value {
+                Some(2) => ctx.set_attribute(name, "two"),
+                Some(value) => ctx.set_attribute(name, value),
+                None => {
+                    ctx.clear_attribute(name);
+                    Ok(())
+                }
+            };
+            note(log, format!("{set:?}"));
         }
         Step::Answer(how) => answer(ctx, how, log).await,
         Step::NoteContext => {

@@ -75,6 +75,8 @@ fn simple_step() -> impl Strategy<Value = Step> {
         1 => (0..2_u8, proptest::option::of(0..3_u8))
             .prop_map(|(name, value)| Step::Publish(name, value)),
         2 => (0..2_u8, 1..4_u8).prop_map(|(stream, items)| Step::Emit(stream, items)),
+        1 => (0..2_u8, proptest::option::of(0..3_u8))
+            .prop_map(|(name, value)| Step::Attribute(name, value)),
         1 => Just(Step::NoteContext),
     ]
 }

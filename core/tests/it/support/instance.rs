@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reenact_core::{
-    Action, ActivityError, ApplyError, Command, CorrelationId, EmittedBy, Event, EventKey,
-    ExecutionId, InstanceId, Machine, MachineConfig, Name, Nondeterminism, OpenActivities,
-    OrchestrationCode, OrchestrationContext, OrchestrationError, Outbox, Outcome, Payload, Receipt,
-    RecordedTurn, Rejected, ReplayError, ShardId, Start, TimeLimits, Timestamp, TraceContext, Turn,
-    Viewer, codec,
+    Action, ActivityError, ApplyError, Attributes, Command, CorrelationId, EmittedBy, Event,
+    EventKey, ExecutionId, InstanceId, Machine, MachineConfig, Name, Nondeterminism,
+    OpenActivities, OrchestrationCode, OrchestrationContext, OrchestrationError, Outbox, Outcome,
+    Payload, Receipt, RecordedTurn, Rejected, ReplayError, ShardId, Start, TimeLimits, Timestamp,
+    TraceContext, Turn, Viewer, codec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -296,6 +296,7 @@ fn assert_same(one: &Machine, other: &Machine) {
     assert_eq!(one.status_turn(), other.status_turn());
     assert_eq!(one.published(), other.published());
     assert_eq!(one.streams(), other.streams());
+    assert_eq!(one.attributes(), other.attributes());
     assert_eq!(one.open_activities(usize::MAX), other.open_activities(usize::MAX));
     assert_eq!(one.open_children(usize::MAX), other.open_children(usize::MAX));
     for now in one.wake_at().into_iter().chain([Timestamp::EPOCH, seconds(1 << 40)]) {
@@ -358,6 +359,7 @@ pub(crate) fn start(input: impl Serialize) -> Start {
         origin: None,
         trace: None,
         limits: TimeLimits::NONE,
+        attributes: Attributes::default(),
     }
 }
 

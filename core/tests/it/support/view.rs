@@ -18,6 +18,7 @@ pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
     assert_eq!(view.parent, machine.origin());
     assert_eq!(view.published, machine.published());
     assert_eq!(view.streams, machine.streams());
+    assert_eq!(view.attributes, machine.attributes());
     if machine.outcome().is_none() {
         assert_eq!(view.suspended.is_some(), machine.is_suspended());
         assert_eq!(view.parked.is_some(), machine.is_parked());

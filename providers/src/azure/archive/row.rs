@@ -85,7 +85,8 @@ impl Row {
     /// About how many bytes its stored form has.
     pub(super) fn stored_bytes(&self) -> usize {
         let grown = self.grown.as_ref();
-        let grown = grown.map_or(0, |grown| 32 + 6 * grown.chunks.len());
+        let grown =
+            grown.map_or(0, |grown| 32 + 6 * grown.chunks.len() + grown.summary.attributes.bytes());
         self.instance.as_str().len() + 2 + grown
     }
 }
@@ -266,6 +267,7 @@ mod tests {
             turns,
             events: 7,
             wake_at: (turns > 2).then_some(Timestamp::EPOCH),
+            attributes: reenact_core::Attributes::default(),
         }
     }
 

@@ -79,6 +79,7 @@ fn summary(instance: &InstanceId, execution: u32, turns: u64) -> InstanceSummary
         turns,
         events: turns * 2,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! From bytes to entries.
 
-use reenact_core::{ExecutionId, InstanceId, InvalidName, Name, Timestamp};
+use reenact_core::{Attributes, ExecutionId, InstanceId, InvalidName, Name, Timestamp};
 use uuid::Uuid;
 
+use super::attributes;
 use super::varint::{apart, take};
 use super::{
-    BodyError, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW,
+    BodyError, HAS_ATTRIBUTES, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2,
+    WAKE_LATER, WAKE_NONE, WAKE_NOW,
 };
 use crate::journal::{EntryRef, TurnRef};
 use crate::limits::{MAX_COMMIT_ENTRIES, MAX_COMPRESSED_BYTES};
@@ -25,12 +27,14 @@ pub(in crate::journal) fn decode<'a>(
 ) -> Result<Vec<EntryRef<'a>>, BodyError> {
     match body {
         [VERSION_1, content @ ..] => decode_entries(content, SummaryReader::new()),
-        [VERSION, PLAIN, content @ ..] => decode_entries(content, SummaryReader::compact()),
-        [VERSION, LZ4, block @ ..] => {
+        [VERSION_2 | VERSION, PLAIN, content @ ..] => {
+            decode_entries(content, SummaryReader::compact())
+        }
+        [VERSION_2 | VERSION, LZ4, block @ ..] => {
             unpack(block, unpacked)?;
             decode_entries(unpacked, SummaryReader::compact())
         }
-        [VERSION, ..] => Err(BodyError::Malformed("it is stored in an unknown way")),
+        [VERSION_2 | VERSION, ..] => Err(BodyError::Malformed("it is stored in an unknown way")),
         [0, ..] => Err(BodyError::Malformed("it has the format version 0, which there never was")),
         [version, ..] => Err(BodyError::NewerVersion(*version)),
         [] => Err(BodyError::Malformed("it is empty")),
@@ -108,6 +112,8 @@ pub(crate) struct SummaryReader {
     names: Texts<Name>,
     /// The time of the turn before.
     now: u64,
+    /// The attributes that were read last.
+    attributes: Option<Attributes>,
 }
 
 impl SummaryReader {
@@ -115,7 +121,7 @@ impl SummaryReader {
         let ids =
             Texts { seen: Vec::new(), check: |text| InstanceId::new(text), is_compact: false };
         let names = Texts { seen: Vec::new(), check: |text| Name::new(text), is_compact: false };
-        Self { ids, names, now: 0 }
+        Self { ids, names, now: 0, attributes: None }
     }
 
     /// A reader of what a [compact](super::SummaryWriter::compact) writer has written.
@@ -145,11 +151,15 @@ impl SummaryReader {
         let events = apart(turns, bytes.number()?);
         let updated_at = apart(self.now, bytes.number()?);
         let created_at = apart(updated_at, bytes.number()?);
-        let wake_at = match flags >> 4 {
+        let wake_at = match (flags & !HAS_ATTRIBUTES) >> 4 {
             WAKE_NONE => None,
             WAKE_NOW => Some(Timestamp::EPOCH),
             WAKE_LATER => Some(Timestamp::from_micros(apart(updated_at, bytes.number()?))),
             _ => return Err(BodyError::Malformed("an instance wakes in an unknown way")),
+        };
+        let attributes = match flags & HAS_ATTRIBUTES {
+            0 => Attributes::default(),
+            _ => self.take_attributes(bytes)?,
         };
         self.now = updated_at;
         let summary = InstanceSummary {
@@ -162,8 +172,19 @@ impl SummaryReader {
             turns,
             events,
             wake_at,
+            attributes,
         };
         Ok((number, summary))
+    }
+
+    /// A 0 stands for those that were read last.
+    fn take_attributes(&mut self, bytes: &mut Bytes<'_>) -> Result<Attributes, BodyError> {
+        let attributes = match bytes.number()? {
+            0 => self.attributes.clone(),
+            count => Some(attributes::take(bytes, count)?),
+        };
+        self.attributes.clone_from(&attributes);
+        attributes.ok_or(BodyError::Malformed("it refers to attributes before it"))
     }
 }
 
@@ -213,7 +234,7 @@ impl<'a> Bytes<'a> {
         Ok(number)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], BodyError> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], BodyError> {
         let (array, rest) = self.0.split_first_chunk().ok_or(CUT_OFF)?;
         self.0 = rest;
         Ok(*array)

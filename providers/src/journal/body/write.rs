@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use reenact_core::{InstanceId, Timestamp};
+use reenact_core::{Attributes, InstanceId, Timestamp};
 use uuid::Uuid;
 
+use super::attributes;
 use super::varint::{difference, put};
-use super::{LZ4, PLAIN, PURGED, TURN, VERSION, VERSION_1, WAKE_LATER, WAKE_NONE, WAKE_NOW};
+use super::{
+    HAS_ATTRIBUTES, LZ4, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2, WAKE_LATER, WAKE_NONE,
+    WAKE_NOW,
+};
 use crate::InstanceSummary;
 use crate::journal::commit::Source;
 use crate::limits::MAX_COMPRESSED_BYTES;
@@ -15,31 +19,45 @@ use crate::limits::MAX_COMPRESSED_BYTES;
 /// Fewest bytes that are compressed: of fewer, nothing is saved.
 const MIN_COMPRESSED_BYTES: usize = 256;
 
-/// Adds the stored form of a commit's entries to `body`, which is empty, in version 1.
+/// Adds the stored form of a commit's entries to `body`, which is empty, in version 1; with attributes, in version 3.
 pub(in crate::journal) fn encode<'a>(
     body: &mut Vec<u8>,
-    entries: impl ExactSizeIterator<Item = Source<'a>>,
+    entries: impl ExactSizeIterator<Item = Source<'a>> + Clone,
 ) {
+    if entries.clone().any(Source::has_attributes) {
+        return put_compact(body, VERSION, entries);
+    }
     body.push(VERSION_1);
     // Often each turn is of another instance, and all are of a few orchestrations.
     put_entries(body, SummaryWriter::with_capacity(entries.len()), entries);
 }
 
-/// As [`encode`], in version 2. `spare` is of any content, before and after.
+fn put_compact<'a>(
+    body: &mut Vec<u8>,
+    version: u8,
+    entries: impl ExactSizeIterator<Item = Source<'a>>,
+) {
+    body.extend_from_slice(&[version, PLAIN]);
+    put_entries(body, SummaryWriter::with_capacity(entries.len()).compact(), entries);
+}
+
+/// As [`encode`], in version 2, or with attributes in version 3. `spare` is of any content, before and after.
 pub(in crate::journal) fn encode_compact<'a>(
     body: &mut Vec<u8>,
     spare: &mut Vec<u8>,
-    entries: impl ExactSizeIterator<Item = Source<'a>>,
+    entries: impl ExactSizeIterator<Item = Source<'a>> + Clone,
 ) {
-    const HEAD: [u8; 2] = [VERSION, PLAIN];
-    body.extend_from_slice(&HEAD);
-    put_entries(body, SummaryWriter::with_capacity(entries.len()).compact(), entries);
-    let content = &body[HEAD.len()..];
+    /// Bytes before the content: the version, and how it is stored.
+    const HEAD_BYTES: usize = 2;
+    let has_attributes = entries.clone().any(Source::has_attributes);
+    let version = if has_attributes { VERSION } else { VERSION_2 };
+    put_compact(body, version, entries);
+    let content = &body[HEAD_BYTES..];
     if !(MIN_COMPRESSED_BYTES..=MAX_COMPRESSED_BYTES).contains(&content.len()) {
         return;
     }
     spare.clear();
-    spare.extend_from_slice(&[VERSION, LZ4]);
+    spare.extend_from_slice(&[version, LZ4]);
     put(spare, content.len() as u64);
     let start = spare.len();
     spare.resize(start + lz4_flex::block::get_maximum_output_size(content.len()), 0);
@@ -87,6 +105,8 @@ pub(crate) struct SummaryWriter<'a> {
     now: u64,
     /// Whether ids that are UUIDs are written in 16 bytes.
     is_compact: bool,
+    /// The attributes that were written last: many turns of one instance may follow on each other.
+    attributes: Option<&'a Attributes>,
 }
 
 impl<'a> SummaryWriter<'a> {
@@ -115,7 +135,8 @@ impl<'a> SummaryWriter<'a> {
         };
         self.put_id(body, &summary.instance);
         self.names.put(body, summary.name.as_str(), put_bytes);
-        body.push(wake << 4 | summary.state.number());
+        let has_attributes = if summary.attributes.is_empty() { 0 } else { HAS_ATTRIBUTES };
+        body.push(has_attributes | wake << 4 | summary.state.number());
         put(body, u64::from(summary.execution.0));
         put(body, number);
         // Usually there are as many turns as the number of this one says: that is a 0.
@@ -126,7 +147,22 @@ impl<'a> SummaryWriter<'a> {
         if let Some(wake_at) = wake_at {
             put(body, difference(updated_at, wake_at));
         }
+        if !summary.attributes.is_empty() {
+            self.put_attributes(body, &summary.attributes);
+        }
         self.now = updated_at;
+    }
+}
+
+impl<'a> SummaryWriter<'a> {
+    /// Those that were written last are a 0.
+    fn put_attributes(&mut self, body: &mut Vec<u8>, attributes: &'a Attributes) {
+        if self.attributes == Some(attributes) {
+            put(body, 0);
+        } else {
+            attributes::write(body, attributes);
+            self.attributes = Some(attributes);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking over a part of a journal.
 
-use reenact_core::{ExecutionId, InstanceId, ShardId};
+use reenact_core::{AttributeValue, Attributes, ExecutionId, InstanceId, Name, ShardId};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
@@ -10,6 +10,7 @@ use super::row::{self, corrupt, stored};
 use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
 use crate::journal::Position;
 use crate::local::sqlite::Failure;
+use crate::store::attribute_key;
 
 /// All of it or nothing; durable when it returns. From `packed_from` finished instances on they are
 /// stored together.
@@ -84,11 +85,14 @@ impl Absorber<'_> {
         let found = row::find(self.connection, instance)?;
         let stored = found.as_ref().map(|(_, archived)| End::of(archived));
         let end = end_of(instance, stored, growth)?;
-        let values = row::values(instance, self.shard, &growth.summary, end.length);
-        let key = match found {
-            Some((key, _)) => self.update(key, values)?,
-            None => self.insert(values)?,
+        let attributes = row::attributes_of(&growth.summary);
+        let summary = &growth.summary;
+        let values = row::values(instance, self.shard, summary, end.length, attributes.as_deref());
+        let (key, before) = match &found {
+            Some((key, before)) => (self.update(*key, values)?, before.summary.attributes.clone()),
+            None => (self.insert(values)?, Attributes::default()),
         };
+        self.index(key, &before, &summary.attributes)?;
         if stored.is_some_and(|stored| stored.execution < end.execution) {
             self.remove_executions_before(key, end.execution)?;
         }
@@ -108,7 +112,8 @@ impl Absorber<'_> {
         let Some(place) = self.packed.find(self.connection, instance)? else { return Ok(()) };
         let run = packs::run_of(self.connection, &place)?;
         let Archived { summary, length } = &place.member().archived;
-        let key = self.insert(row::values(instance, self.shard, summary, *length))?;
+        // One with attributes is in no pack.
+        let key = self.insert(row::values(instance, self.shard, summary, *length, None))?;
         self.add(instance, key, &run)?;
         self.packed.remove(self.connection, &place)
     }
@@ -116,8 +121,8 @@ impl Absorber<'_> {
     fn insert<'v>(&self, values: impl Iterator<Item = ToSqlOutput<'v>>) -> Result<i64, Failure> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO instances (id, shard, execution, name, state, created_at, updated_at,
-                 turns, events, wake_at, length, checksum)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 turns, events, wake_at, length, checksum, attributes)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         Ok(statement.insert(params_from_iter(values))?)
     }
@@ -129,13 +134,37 @@ impl Absorber<'_> {
     ) -> Result<i64, Failure> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE instances SET shard = ?, execution = ?, name = ?, state = ?, created_at = ?,
-                 updated_at = ?, turns = ?, events = ?, wake_at = ?, length = ?, checksum = ?
+                 updated_at = ?, turns = ?, events = ?, wake_at = ?, length = ?, checksum = ?,
+                 attributes = ?
              WHERE instance = ?",
         )?;
         // The id comes first. It stays, and with it its index.
         let values = values.skip(1).chain([ToSqlOutput::from(key)]);
         statement.execute(params_from_iter(values))?;
         Ok(key)
+    }
+
+    /// Makes the index of attributes that of the newest ones.
+    fn index(&self, key: i64, before: &Attributes, now: &Attributes) -> Result<(), Failure> {
+        if before == now {
+            return Ok(());
+        }
+        let has = |attributes: &Attributes, name: &Name, value: &AttributeValue| {
+            attributes.get(name.as_str()) == Some(value)
+        };
+        for (name, value) in before.iter().filter(|(name, value)| !has(now, name, value)) {
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM attributes WHERE name = ? AND key = ? AND instance = ?",
+                )?
+                .execute(params![name.as_str(), attribute_key(value), key])?;
+        }
+        for (name, value) in now.iter().filter(|(name, value)| !has(before, name, value)) {
+            self.connection
+                .prepare_cached("INSERT INTO attributes (name, key, instance) VALUES (?, ?, ?)")?
+                .execute(params![name.as_str(), attribute_key(value), key])?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, instance: &InstanceId, key: i64, run: &TurnRun) -> Result<(), Failure> {
@@ -158,12 +187,13 @@ impl Absorber<'_> {
 
     fn remove(&mut self, instance: &InstanceId) -> Result<(), Failure> {
         // What has rotted is not removed either: the turns may be those of another instance.
-        let Some((key, _)) = row::find(self.connection, instance)? else {
+        let Some((key, Archived { summary, .. })) = row::find(self.connection, instance)? else {
             if let Some(place) = self.packed.find(self.connection, instance)? {
                 self.packed.remove(self.connection, &place)?;
             }
             return Ok(());
         };
+        self.index(key, &summary.attributes, &Attributes::default())?;
         for sql in
             ["DELETE FROM turns WHERE instance = ?", "DELETE FROM instances WHERE instance = ?"]
         {

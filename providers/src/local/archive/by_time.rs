@@ -19,15 +19,21 @@ pub(super) fn list(
     skip: &dyn Fn(&InstanceId) -> bool,
     first: &mut FirstByTime,
 ) -> Result<(), Failure> {
+    if !filter.attributes.is_empty() {
+        let Some(mut selection) = Selection::of(filter, None) else { return Ok(()) };
+        if selection.narrow(connection, &filter.attributes)? {
+            return offer_all(connection, filter, &selection, skip, first);
+        }
+    }
     if filter.states.is_empty() || filter.states.contains(&InstanceState::Running) {
         let running = Selection::of(&filter.clone().states([InstanceState::Running]), None);
         let index = running_by_time(connection)?;
-        offer(connection, running, index, skip, first)?;
+        offer(connection, filter, running, index, skip, first)?;
     }
     let others = Selection::of_others(filter);
     match others.as_ref().map(|(few, _)| few.index_of_few(connection)).transpose()?.flatten() {
-        Some(index) => offer(connection, others.map(|(few, _)| few), index, skip, first),
-        None => offer(connection, others.map(|(_, all)| all), "finished", skip, first),
+        Some(index) => offer(connection, filter, others.map(|(few, _)| few), index, skip, first),
+        None => offer(connection, filter, others.map(|(_, all)| all), "finished", skip, first),
     }
 }
 
@@ -38,8 +44,33 @@ fn running_by_time(connection: &Connection) -> Result<&'static str, Failure> {
     Ok(if found.is_some() { "running_by_time" } else { "running" })
 }
 
+/// Offers the few that are selected by an attribute, in any order.
+fn offer_all(
+    connection: &Connection,
+    filter: &InstanceFilter,
+    selection: &Selection,
+    skip: &dyn Fn(&InstanceId) -> bool,
+    first: &mut FirstByTime,
+) -> Result<(), Failure> {
+    let sql = format!(
+        "SELECT {} FROM instances NOT INDEXED WHERE {}",
+        row::COLUMNS,
+        selection.condition()
+    );
+    row::each(connection, &sql, selection.values(), |summary| {
+        let is_offered = first.takes(summary.updated_at)
+            && filter.matches_attributes(&summary)
+            && !skip(&summary.instance);
+        if is_offered {
+            first.offer(&summary);
+        }
+        true
+    })
+}
+
 fn offer(
     connection: &Connection,
+    filter: &InstanceFilter,
     selection: Option<Selection>,
     index: &str,
     skip: &dyn Fn(&InstanceId) -> bool,
@@ -65,7 +96,7 @@ fn offer(
             if !first.takes(summary.updated_at) {
                 return Ok(());
             }
-            if !skip(&summary.instance) {
+            if filter.matches_attributes(&summary) && !skip(&summary.instance) {
                 first.offer(&summary);
             }
         }

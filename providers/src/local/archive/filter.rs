@@ -1,18 +1,20 @@
 //! From a filter to a condition, and to the index that serves it.
 
 use reenact_core::InstanceId;
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
-use super::row::stored;
+use super::row::{self, stored};
 use crate::local::sqlite::Failure;
-use crate::{InstanceFilter, InstanceState, TimeRange};
+use crate::store::KeyRange;
+use crate::{AttributeFilter, InstanceFilter, InstanceState, InstanceSummary, TimeRange};
 
 /// The most instances that have finished in a range of time and are sorted by id. More of them are so
 /// dense among the others that going through all by id finds a page soon.
 const MAX_SORTED: u32 = 10_000;
 
 /// A `WHERE`, in parts that must all be true.
+#[derive(Clone)]
 pub(super) struct Selection {
     terms: Vec<String>,
     values: Vec<Value>,
@@ -56,6 +58,46 @@ impl Selection {
         Some(selection)
     }
 
+    /// As [`of`](Self::of), with all conditions on attributes: for a count.
+    pub(super) fn of_all(filter: &InstanceFilter) -> Option<Self> {
+        let mut selection = Self::of(filter, None)?;
+        filter.attributes.iter().for_each(|condition| selection.require(condition));
+        Some(selection)
+    }
+
+    /// The first `limit` that pass the filter, ordered by id.
+    pub(super) fn list(
+        &self,
+        connection: &Connection,
+        filter: &InstanceFilter,
+        limit: usize,
+    ) -> Result<Vec<InstanceSummary>, Failure> {
+        let mut narrowed = self.clone();
+        let is_narrow = narrowed.narrow(connection, &filter.attributes)?;
+        let index = match is_narrow {
+            // The few that have the attribute are sorted.
+            true => "NOT INDEXED".to_owned(),
+            false => format!("INDEXED BY {}", self.index_by_id(connection)?),
+        };
+        let most = match filter.attributes.is_empty() {
+            true => i64::try_from(limit).unwrap_or(i64::MAX),
+            false => i64::MAX,
+        };
+        let sql = format!(
+            "SELECT {} FROM instances {index} WHERE {} ORDER BY id LIMIT {most}",
+            row::COLUMNS,
+            narrowed.condition()
+        );
+        let mut found = Vec::new();
+        row::each(connection, &sql, narrowed.values(), |summary| {
+            if filter.matches_attributes(&summary) && found.len() < limit {
+                found.push(summary);
+            }
+            found.len() < limit
+        })?;
+        Ok(found)
+    }
+
     /// Those that are not running: for the index of their states, and for the index `finished`. `None` when nothing can
     /// pass.
     pub(super) fn of_others(filter: &InstanceFilter) -> Option<(Self, Self)> {
@@ -89,6 +131,36 @@ impl Selection {
         );
         let count: u32 = connection.query_row(&sql, [], |row| row.get(0))?;
         Ok((count < MAX_SORTED).then_some(index))
+    }
+
+    /// Adds the condition on attributes that the fewest instances meet, if they are few enough to sort them: whether
+    /// there is one.
+    pub(super) fn narrow(
+        &mut self,
+        connection: &Connection,
+        conditions: &[AttributeFilter],
+    ) -> Result<bool, Failure> {
+        let mut fewest: Option<(u32, &AttributeFilter)> = None;
+        for condition in conditions {
+            let (keys, values) = of_attribute(condition);
+            let sql = format!("SELECT count(*) FROM (SELECT 1 {keys} LIMIT {MAX_SORTED})");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let count = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+            if count < fewest.map_or(MAX_SORTED, |(count, _)| count) {
+                fewest = Some((count, condition));
+            }
+        }
+        if let Some((_, condition)) = fewest {
+            self.require(condition);
+        }
+        Ok(fewest.is_some())
+    }
+
+    /// Adds a condition on an attribute.
+    pub(super) fn require(&mut self, condition: &AttributeFilter) {
+        let (keys, values) = of_attribute(condition);
+        self.terms.push(format!("instance IN (SELECT instance {keys})"));
+        self.values.extend(values);
     }
 
     /// The condition, with a question mark for each of the values.
@@ -167,6 +239,20 @@ impl Selection {
         self.terms.push(format!("{comparison} ?"));
         self.values.push(Value::Text(value.to_owned()));
     }
+}
+
+/// The entries of the index of attributes that meet a condition: a `FROM` with its values. An instance has one of them
+/// at most.
+fn of_attribute(condition: &AttributeFilter) -> (String, Vec<Value>) {
+    let mut values = vec![Value::Text(condition.name().as_str().to_owned())];
+    let ranges = condition.ranges().iter().map(|KeyRange { from, until }| {
+        values.push(Value::Blob(from.clone()));
+        values.extend(until.clone().map(Value::Blob));
+        if until.is_some() { "key >= ? AND key < ?" } else { "key >= ?" }
+    });
+    let ranges: Vec<_> = ranges.collect();
+    let ranges = if ranges.is_empty() { "0".to_owned() } else { ranges.join(" OR ") };
+    (format!("FROM attributes WHERE name = ? AND ({ranges})"), values)
 }
 
 /// With a plus, or SQLite puts a single number in place of the column in all terms, and then sees no index that fits.

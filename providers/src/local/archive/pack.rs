@@ -183,6 +183,7 @@ mod tests {
             turns: number % 5 + 1,
             events: 9,
             wake_at: None,
+            attributes: reenact_core::Attributes::default(),
         };
         let turns =
             (0..=number % 5).map(|turn| Arc::from(format!("{turn} of {number}").as_bytes()));

@@ -128,9 +128,10 @@ pub(super) fn list_by_time(
     Ok(())
 }
 
-/// Packs have completed instances only.
+/// Packs have completed instances only, without attributes.
 fn may_have_any(filter: &InstanceFilter) -> bool {
-    filter.states.is_empty() || filter.states.contains(&InstanceState::Completed)
+    filter.attributes.is_empty()
+        && (filter.states.is_empty() || filter.states.contains(&InstanceState::Completed))
 }
 
 /// How many of a pack pass a filter, as far as that is known without its blobs.

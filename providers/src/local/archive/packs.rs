@@ -68,6 +68,8 @@ pub(super) fn takes(growth: &Growth) -> bool {
     !starts_anew
         && summary.state == InstanceState::Completed
         && summary.wake_at.is_none()
+        // Those have an index by their attributes.
+        && summary.attributes.is_empty()
         && summary.execution == ExecutionId::FIRST
         && run.execution == ExecutionId::FIRST
         && run.first == 0

@@ -5,15 +5,20 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
 use crate::archive::Archived;
+use crate::journal::body::{read_attributes, write_attributes};
 use crate::local::sqlite::{self, Failure};
 use crate::{InstanceCounts, InstanceState, InstanceSummary};
 
-/// What a summary is read from, in this order. The last one is the checksum of the others.
+/// What a summary is read from, in this order. The last but one is the checksum of those before it, and of the
+/// attributes where there are any.
 pub(super) const COLUMNS: &str = "id, shard, execution, name, state, created_at, updated_at, \
-     turns, events, wake_at, length, checksum";
+     turns, events, wake_at, length, checksum, attributes";
 
 /// How many columns the checksum is of.
 const COVERED: usize = 11;
+
+/// The column of the attributes.
+const ATTRIBUTES: usize = COVERED + 1;
 
 /// SQLite's numbers have a sign. What is less than 2^63 stays as it is, for people; the rest, of
 /// which there should be nothing, is stored as that less 2^64.
@@ -35,12 +40,22 @@ pub(super) fn corrupt(
     Failure::corrupt(format!("instance {instance}, execution {}", execution.0), reason)
 }
 
-/// What is stored of an instance, in the order of [`COLUMNS`].
+/// The stored form of attributes; `None` when there are none.
+pub(super) fn attributes_of(summary: &InstanceSummary) -> Option<Vec<u8>> {
+    (!summary.attributes.is_empty()).then(|| {
+        let mut bytes = Vec::new();
+        write_attributes(&mut bytes, &summary.attributes);
+        bytes
+    })
+}
+
+/// What is stored of an instance, in the order of [`COLUMNS`]; with its [attributes](attributes_of).
 pub(super) fn values<'a>(
     instance: &'a InstanceId,
     shard: ShardId,
     summary: &'a InstanceSummary,
     length: u64,
+    attributes: Option<&'a [u8]>,
 ) -> impl Iterator<Item = ToSqlOutput<'a>> {
     let integer = |number| ValueRef::Integer(stored(number));
     let values: [_; COVERED] = [
@@ -56,8 +71,10 @@ pub(super) fn values<'a>(
         summary.wake_at.map_or(ValueRef::Null, |at| integer(at.as_micros())),
         integer(length),
     ];
-    let checksum = ValueRef::Integer(sqlite::checksum(values).into());
-    values.into_iter().chain([checksum]).map(ToSqlOutput::Borrowed)
+    let attributes = attributes.map(ValueRef::Blob);
+    let checksum = sqlite::checksum(values.into_iter().chain(attributes));
+    let last = [ValueRef::Integer(checksum.into()), attributes.unwrap_or(ValueRef::Null)];
+    values.into_iter().chain(last).map(ToSqlOutput::Borrowed)
 }
 
 /// What is stored of an instance, after what the other table knows it by.
@@ -75,7 +92,7 @@ pub(super) fn find(
         let reason = format!("its row is that of {}", archived.summary.instance);
         return Err(corrupt(instance, archived.summary.execution, reason));
     }
-    Ok(Some((row.get(12)?, archived)))
+    Ok(Some((row.get(ATTRIBUTES + 1)?, archived)))
 }
 
 /// The first `limit` ids after `after`. Reads nothing but the index.
@@ -132,6 +149,23 @@ pub(super) fn counts<V: rusqlite::ToSql>(
     Ok(counts)
 }
 
+/// Shows what a query for [`COLUMNS`] and nothing else finds, until that is enough.
+pub(super) fn each<V: rusqlite::ToSql>(
+    connection: &Connection,
+    sql: &str,
+    values: impl IntoIterator<Item = V>,
+    mut show: impl FnMut(InstanceSummary) -> bool,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query_and_then(params_from_iter(values), summary)?;
+    while let Some(summary) = rows.next().transpose()? {
+        if !show(summary) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 fn collect(
     statement: &mut rusqlite::Statement<'_>,
     values: impl Params,
@@ -146,13 +180,16 @@ pub(super) fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
     let corrupt =
         |reason: &str| Failure::corrupt(format!("instance {}", id.escape_debug()), reason);
     // Before all else: what has rotted may not even be of the type that is expected.
-    if !sqlite::is_whole(row, COVERED)? {
+    if !sqlite::is_whole_with(row, COVERED, ATTRIBUTES)? {
         return Err(corrupt("the checksum of its row does not fit"));
     }
     let time = |column| Ok::<_, rusqlite::Error>(Timestamp::from_micros(number(row.get(column)?)));
     let name: String = row.get(3)?;
     let state = u8::try_from(row.get::<_, i64>(4)?).ok().and_then(InstanceState::from_number);
     let wake_at: Option<i64> = row.get(9)?;
+    let stored = row.get_ref(ATTRIBUTES)?.as_blob_or_null().unwrap_or_default();
+    let attributes =
+        stored.map(read_attributes).transpose().map_err(|_| corrupt("its attributes are none"))?;
     Ok(InstanceSummary {
         instance: InstanceId::new(&*id).map_err(|_| corrupt("its id is invalid"))?,
         execution: ExecutionId(row.get(2)?),
@@ -163,5 +200,6 @@ pub(super) fn summary(row: &Row<'_>) -> Result<InstanceSummary, Failure> {
         turns: number(row.get(7)?),
         events: number(row.get(8)?),
         wake_at: wake_at.map(number).map(Timestamp::from_micros),
+        attributes: attributes.unwrap_or_default(),
     })
 }

@@ -28,6 +28,7 @@ fn grown(number: u64, turns: u64) -> (InstanceId, Change) {
         turns,
         events: turns,
         wake_at: None,
+        attributes: reenact_core::Attributes::default(),
     };
     let turns = (0..turns).map(|turn| Arc::from(turn.to_le_bytes())).collect();
     let run = TurnRun { execution: ExecutionId::FIRST, first: 0, turns };

@@ -17,6 +17,23 @@ pub(in crate::local) fn is_whole(row: &Row<'_>, covered: usize) -> rusqlite::Res
     Ok(row.get_ref(covered)? == ValueRef::Integer(checksum.into()))
 }
 
+/// As [`is_whole`], of a checksum that is also of another column, where that is not null.
+pub(in crate::local) fn is_whole_with(
+    row: &Row<'_>,
+    covered: usize,
+    more: usize,
+) -> rusqlite::Result<bool> {
+    let mut checksum = 0;
+    for column in 0..covered {
+        checksum = append(checksum, row.get_ref(column)?);
+    }
+    match row.get_ref(more)? {
+        ValueRef::Null => {}
+        value => checksum = append(checksum, value),
+    }
+    Ok(row.get_ref(covered)? == ValueRef::Integer(checksum.into()))
+}
+
 /// Each value says where it ends, so that no bytes can go from one to the next unnoticed.
 fn append(checksum: u32, value: ValueRef<'_>) -> u32 {
     let (kind, number, bytes): (u8, u64, &[u8]) = match value {
