@@ -34,6 +34,7 @@ fn anew(of: &Instance, seed: u64) -> Anew {
         delay: None,
         trace: None,
         limits: TimeLimits { execution: None, total: Some(Duration::from_secs(60)) },
+        attributes: reenact_core::Attributes::default(),
         event: None,
     }
 }
