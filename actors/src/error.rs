@@ -487,15 +487,3 @@ fn named(name: &Name, version: &Option<Version>) -> String {
 fn or_version(version: &Option<Version>) -> &'static str {
     if version.is_some() { " or version" } else { "" }
 }
-
-impl Error {
-    /// Whether the store is away for now, and the same may succeed later.
-    pub(crate) fn is_of_a_store_that_is_away(&self) -> bool {
-        match self {
-            Self::Store { source } => {
-                source.is_transient() || matches!(**source, ProviderError::Unknown { .. })
-            }
-            _ => false,
-        }
-    }
-}

@@ -4,6 +4,7 @@ mod kind;
 mod kinds;
 mod request;
 mod stream;
+mod text;
 mod time_limit;
 
 use alloc::boxed::Box;

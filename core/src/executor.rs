@@ -1,5 +1,7 @@
 //! Orchestrations in plain unit tests: scripted results, no runtime, no clock.
 
+mod todo;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
@@ -10,7 +12,7 @@ use core::fmt::Display;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::action::Action;
+use self::todo::{Call, Todo, not_before};
 use crate::attributes::Attributes;
 use crate::code::OrchestrationCode;
 use crate::command::{Command, Start};
@@ -20,13 +22,12 @@ use crate::error::{
 };
 use crate::event::Event;
 use crate::history::History;
-use crate::ids::{CorrelationId, ExecutionId, InstanceId, InvalidName, Name, ShardId};
-use crate::machine::{ApplyError, Machine, MachineConfig, Turn};
+use crate::ids::{ExecutionId, InstanceId, InvalidName, Name};
+use crate::machine::{ApplyError, Machine, MachineConfig};
 use crate::message::{Message, MessageBody, Relation, UpdateReturn};
 use crate::options::TimeLimits;
 use crate::outcome::Outcome;
 use crate::payload::{Payload, PayloadError};
-use crate::receipt::Receipt;
 use crate::time::Timestamp;
 use crate::update_answer::UpdateAnswer;
 use crate::version::InvalidDefinition;
@@ -421,81 +422,6 @@ impl Run {
             | Outcome::Failed(_)
             | Outcome::Terminated { .. }
             | Outcome::Cancelled { .. } => None,
-        }
-    }
-}
-
-/// What the orchestration has asked for and not been given.
-#[derive(Default)]
-struct Todo {
-    tasks: VecDeque<Call>,
-    timers: Vec<(Timestamp, CorrelationId)>,
-    waits: Vec<(CorrelationId, Name)>,
-    messages: VecDeque<Message>,
-}
-
-/// An attempt of an activity.
-struct Call {
-    id: CorrelationId,
-    name: Name,
-    input: Payload,
-    attempt: u32,
-}
-
-/// When the recipient may begin with what a message says.
-fn not_before(message: &Message) -> Timestamp {
-    message.body.not_before().unwrap_or(Timestamp::EPOCH)
-}
-
-impl Todo {
-    /// The first message that needs no more time.
-    fn message_due(&mut self, now: Timestamp) -> Option<Message> {
-        let due = self.messages.iter().position(|message| not_before(message) <= now)?;
-        self.messages.remove(due)
-    }
-
-    /// The message that is due first, if that is before the first timer.
-    fn message_before(&mut self, timer: Option<Timestamp>) -> Option<Message> {
-        let first = (0..self.messages.len()).min_by_key(|&at| not_before(&self.messages[at]))?;
-        let is_before = |at| timer.is_none_or(|timer| at <= timer);
-        let is_first = is_before(not_before(&self.messages[first]));
-        if is_first { self.messages.remove(first) } else { None }
-    }
-
-    fn waits_for(&self, name: &Name) -> bool {
-        self.waits.iter().any(|(_, awaited)| awaited == name || *awaited == Name::any_event())
-    }
-
-    fn names_waited_for(&self) -> Vec<Name> {
-        self.waits.iter().map(|wait| wait.1.clone()).collect()
-    }
-
-    fn add(&mut self, turn: Turn) {
-        let events = turn.recorded.events;
-        // A script is as durable as a test needs.
-        let mut actions = turn.actions;
-        actions.go_into(ShardId(0), turn.number);
-        for action in actions.release(&Receipt::issue(ShardId(0), turn.number + 1)) {
-            match action {
-                Action::CallActivity { id, name, input, attempt, .. } => {
-                    self.tasks.push_back(Call { id, name, input, attempt });
-                }
-                Action::CancelActivity { id } => self.tasks.retain(|task| task.id != id),
-                Action::CreateTimer { id, fire_at } => self.timers.push((fire_at, id)),
-                Action::CancelTimer { id, fire_at } => {
-                    self.timers.retain(|timer| *timer != (fire_at, id));
-                }
-                Action::Send(message) => self.messages.push_back(message),
-                Action::Trace { .. }
-                | Action::AnnounceStatus
-                | Action::AnswerUpdate { .. }
-                | Action::Reply { .. } => {}
-            }
-        }
-        for event in &*events {
-            if let Event::ChildCancelRequested { id } = event {
-                self.messages.retain(|message| message.id.id != *id);
-            }
         }
     }
 }

@@ -118,7 +118,7 @@ async fn a_lock_inside_a_lock_is_an_error_and_records_nothing() {
 }
 
 #[tokio::test]
-async fn a_crash_before_each_append_leaves_no_lock_behind() {
+async fn a_crash_before_each_append_leaves_no_lock_held() {
     for appends in 0..12 {
         let faulty = Faulty::new(store().0);
         let first = host(faulty.clone()).start().await.unwrap();

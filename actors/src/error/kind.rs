@@ -55,6 +55,16 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// Whether the store is away for now, and the same may succeed later.
+    pub(crate) fn is_of_a_store_that_is_away(&self) -> bool {
+        match self {
+            Self::Store { source } => {
+                source.is_transient() || matches!(**source, ProviderError::Unknown { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// What a program can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {

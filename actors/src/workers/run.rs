@@ -83,26 +83,31 @@ pub(super) async fn run(
             Some(Ok(Err(ActivityError::retryable(why))))
         }
     };
+    let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
+    let result = result.map(|result| result.unwrap_or_else(panicked));
+    let result = match context.has_emitted() {
+        // Boxed, and given the whole result, so that the task of an ordinary activity has no room for it.
+        true => Box::pin(flushed(workers, context, result)).await,
+        false => result,
+    };
     if let Some(result) = result {
-        let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
-        let result = result.unwrap_or_else(panicked);
-        let result = if context.has_emitted() {
-            // Boxed, so that the task of an ordinary activity has no room for it.
-            let flushed = Box::pin(context.flush_emitted());
-            match context.until_cut_off(flushed, &link.clock).await {
-                Some(Ok(())) => result,
-                Some(Err(error)) => result.and(Err(error.into())),
-                None => return,
-            }
-        } else {
-            result
-        };
         // Something that it needed, such as a client of this host, may have ended first. It runs again
         // later.
         if result.is_ok() || !workers.is_ending() {
             report_end(workers, context, result);
         }
     }
+}
+
+/// How an activity has ended, once all that it has emitted is durable. `None` when it was cut off before.
+async fn flushed(
+    workers: &ShardWorkers,
+    context: &ActivityContext,
+    result: Option<Result<Payload, ActivityError>>,
+) -> Option<Result<Payload, ActivityError>> {
+    let result = result?;
+    let flushed = context.until_cut_off(context.flush_emitted(), &workers.own.link.clock).await?;
+    Some(result.and_then(|output| flushed.map(|()| output).map_err(ActivityError::from)))
 }
 
 /// Runs the code of an activity on the runtime meant for it. `None` when that runtime has ended before.

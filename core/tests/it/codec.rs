@@ -1,6 +1,7 @@
 //! The stored form: what was written is read for ever, and nothing that is read makes it panic.
 
 mod attributes;
+mod children;
 mod events;
 mod time_limits;
 
@@ -10,15 +11,19 @@ use std::time::Duration;
 
 use crate::support::instance::turn;
 use attributes::{attributes_changed, further_changes_of_attributes};
+use children::{
+    child_attempt_failed, children_superseded, events_of_children,
+    further_events_of_child_attempts, further_events_of_children,
+    further_events_of_superseded_children,
+};
 use events::{
-    cancelled_errors, child_attempt_failed, children_superseded, command_sent, commands_received,
-    events_of_any, events_of_attempts, events_of_cancel_and_suspend, events_of_children,
-    events_of_continue_as_new, events_of_locks, events_of_parking, events_of_requests,
-    events_of_streams, events_of_the_first_version, events_of_the_second_version,
-    events_of_updates, events_of_versions, every_event, further_events, further_events_of_attempts,
-    further_events_of_child_attempts, further_events_of_children, further_events_of_commands_sent,
-    further_events_of_requests, further_events_of_superseded_children, renewed, rewound,
-    status_set, task_deferred, task_local, task_tagged, trace_received, value_published,
+    cancelled_errors, command_sent, commands_received, events_of_any, events_of_attempts,
+    events_of_cancel_and_suspend, events_of_continue_as_new, events_of_locks, events_of_parking,
+    events_of_requests, events_of_streams, events_of_the_first_version,
+    events_of_the_second_version, events_of_updates, events_of_versions, every_event,
+    further_events, further_events_of_attempts, further_events_of_commands_sent,
+    further_events_of_requests, renewed, rewound, status_set, task_deferred, task_local,
+    task_tagged, trace_received, value_published,
 };
 use reenact_core::codec::{
     ACTIVITY_FORMAT_VERSION_WITH_TRACE, CodecError, FORMAT_VERSION, FORMAT_VERSION_WITH_STATUS,
