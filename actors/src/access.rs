@@ -225,7 +225,7 @@ impl Access {
             .deliver_or_return(instance, message(Reply::admitted(reply, permit, self.client())))
         {
             Ok(()) => answer.await,
-            Err(message) => self.send(instance, message, answer).await,
+            Err(message) => self.send(instance, *message, answer).await,
         }
     }
 
@@ -247,10 +247,10 @@ impl Access {
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
-    ) -> std::result::Result<(), InstanceMessage> {
+    ) -> std::result::Result<(), Box<InstanceMessage>> {
         match self.here() {
             Some(host) => host.routes.deliver_or_return(instance, message),
-            None => Err(message),
+            None => Err(Box::new(message)),
         }
     }
 

@@ -82,7 +82,7 @@ impl Routes {
     /// known why; otherwise it is dropped, and with it the port that would have answered.
     pub(crate) fn deliver(&self, instance: &InstanceId, message: InstanceMessage) {
         if let Err(message) = self.deliver_or_return(instance, message) {
-            self.refuse(self.shard_of(instance), message);
+            self.refuse(self.shard_of(instance), *message);
         }
     }
 
@@ -91,12 +91,12 @@ impl Routes {
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
-    ) -> Result<(), InstanceMessage> {
+    ) -> Result<(), Box<InstanceMessage>> {
         let shard = self.shard_of(instance);
         let Err(message) = self.try_deliver_in(shard, instance, message) else { return Ok(()) };
-        let message = ShardMessage::Deliver { instance: instance.clone(), message };
+        let message = ShardMessage::Deliver { instance: instance.clone(), message: *message };
         match self.try_send_to_supervisor(shard, message).map_err(|given_back| *given_back) {
-            Err(ShardMessage::Deliver { message, .. }) => Err(message),
+            Err(ShardMessage::Deliver { message, .. }) => Err(Box::new(message)),
             _ => Ok(()),
         }
     }
@@ -121,7 +121,7 @@ impl Routes {
         &self,
         instance: &InstanceId,
         message: InstanceMessage,
-    ) -> Result<(), InstanceMessage> {
+    ) -> Result<(), Box<InstanceMessage>> {
         self.try_deliver_in(self.shard_of(instance), instance, message)
     }
 
@@ -130,10 +130,10 @@ impl Routes {
         shard: ShardId,
         instance: &InstanceId,
         message: InstanceMessage,
-    ) -> Result<(), InstanceMessage> {
-        let Some(actor) = self.actor_in(shard, instance) else { return Err(message) };
+    ) -> Result<(), Box<InstanceMessage>> {
+        let Some(actor) = self.actor_in(shard, instance) else { return Err(Box::new(message)) };
         match actor.cast(message) {
-            Err(MessagingErr::SendErr(message)) => Err(message),
+            Err(MessagingErr::SendErr(message)) => Err(Box::new(message)),
             _ => Ok(()),
         }
     }

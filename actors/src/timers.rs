@@ -168,7 +168,7 @@ impl TimersState {
             return recovers.map_err(|_| Some(fired));
         };
         let message = Internal::FireTimer { run, id, fired };
-        self.routes.try_deliver(instance, message.into()).map_err(|given_back| match given_back {
+        self.routes.try_deliver(instance, message.into()).map_err(|given_back| match *given_back {
             InstanceMessage::Runtime(RuntimeMessage(Internal::FireTimer { fired, .. })) => {
                 Some(fired)
             }

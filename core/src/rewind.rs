@@ -203,14 +203,18 @@ fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> 
     let undone: BTreeSet<_> = sent.collect();
     dropped.iter().filter_map(move |turn| {
         let mut events = turn.events.iter();
-        let input = events.next().filter(|event| match event {
+        let input = events.next().filter(|event| {
             // It does not come again: the one that has answered knows that it has arrived.
-            Event::Request(RequestEvent::Returned { id, .. }) => !undone.contains(id),
-            Event::ExternalRaised { .. }
-            | Event::EventKeysCarried { .. }
-            | Event::UpdateAnswersCarried { .. }
-            | Event::Streamed(StreamEvent::Carried { .. }) => true,
-            _ => false,
+            if let Event::Request(RequestEvent::Returned { id, .. }) = event {
+                return !undone.contains(id);
+            }
+            matches!(
+                event,
+                Event::ExternalRaised { .. }
+                    | Event::EventKeysCarried { .. }
+                    | Event::UpdateAnswersCarried { .. }
+                    | Event::Streamed(StreamEvent::Carried { .. })
+            )
         })?;
         let is_about_it = |next: &&Event| {
             matches!(

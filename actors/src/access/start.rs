@@ -154,8 +154,8 @@ impl Access {
         match self.deliver_or_return(&instance, Internal::Start(Box::new(message)).into()) {
             Ok(()) => answer.await?,
             Err(message) => match &self.store().queue_client {
-                Some(remote) => self.start_remote(remote, &instance, message).await?,
-                None => self.send(&instance, message, answer).await?,
+                Some(remote) => self.start_remote(remote, &instance, *message).await?,
+                None => self.send(&instance, *message, answer).await?,
             },
         }
         Ok(instance)

@@ -82,25 +82,25 @@ impl MessageHandler {
 }
 
 fn reuse_of(options: &[StartOption]) -> ReusePolicy {
-    let reuse = options.iter().filter_map(|option| match option {
+    let mut reuse = options.iter().filter_map(|option| match option {
         StartOption::Reuse(reuse) => Some(ReusePolicy::from(*reuse)),
         StartOption::Limits(_) | StartOption::Attributes(_) => None,
     });
-    reuse.last().unwrap_or_default()
+    reuse.next_back().unwrap_or_default()
 }
 
 fn limits_of(options: &[StartOption]) -> TimeLimits {
-    let limits = options.iter().filter_map(|option| match option {
+    let mut limits = options.iter().filter_map(|option| match option {
         StartOption::Limits(limits) => Some(*limits),
         StartOption::Reuse(_) | StartOption::Attributes(_) => None,
     });
-    limits.last().unwrap_or_default()
+    limits.next_back().unwrap_or_default()
 }
 
 fn attributes_of(options: &[StartOption]) -> Attributes {
-    let given = options.iter().filter_map(|option| match option {
+    let mut given = options.iter().filter_map(|option| match option {
         StartOption::Attributes(attributes) => Some(attributes.clone()),
         StartOption::Reuse(_) | StartOption::Limits(_) => None,
     });
-    given.last().unwrap_or_default()
+    given.next_back().unwrap_or_default()
 }

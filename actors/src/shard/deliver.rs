@@ -79,7 +79,7 @@ impl ShardState {
         match what {
             Stashed::Message(message) => {
                 let refused = self.context.host.routes.try_deliver(instance, message);
-                refused.err().map(Stashed::Message)
+                refused.err().map(|message| Stashed::Message(*message))
             }
             Stashed::Locate(reply) => {
                 // An actor that takes this question takes messages.

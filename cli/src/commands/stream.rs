@@ -95,8 +95,8 @@ fn write(item: &ItemRow, tool: &mut Tool) -> Done {
         return tool.out.item(item);
     }
     let text = match &item.value {
-        Value::String(text) => printable(text).to_string(),
-        other => other.to_string(),
+        Value::String(text) => printable(text),
+        other => printable(&other.to_string()),
     };
     tool.out.line(format_args!("{:>8}  {text}", item.offset))
 }

@@ -71,14 +71,15 @@ pub(crate) async fn export(given: Export, tool: &mut Tool) -> Done {
 
 /// Which instances are exported.
 enum What {
-    Those(InstanceFilter),
+    Those(Box<InstanceFilter>),
     Named(BTreeSet<InstanceId>),
 }
 
 impl What {
     fn of(given: &Export, tool: &Tool) -> Done<Self> {
         if given.ids.is_empty() {
-            return given.filter.instances(tool.out.now()).map(Self::Those);
+            let filter = given.filter.instances(tool.out.now())?;
+            return Ok(Self::Those(Box::new(filter)));
         }
         let ids = given.ids.iter().map(InstanceId::new).collect::<Result<_, _>>();
         ids.map(Self::Named).map_err(Failure::misused)

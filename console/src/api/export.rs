@@ -22,7 +22,7 @@ use crate::shared::Shared;
 
 /// What is exported.
 enum What {
-    Those(InstanceFilter),
+    Those(Box<InstanceFilter>),
     Named(BTreeSet<InstanceId>),
 }
 
@@ -72,7 +72,7 @@ fn asked(params: &mut Params) -> Result<(What, ExportOptions), Problem> {
     let ids = params.all("id").into_iter().map(InstanceId::new).collect::<Result<BTreeSet<_>, _>>();
     let (ids, filter) = (ids?, params.filter()?);
     let what = match ids.is_empty() {
-        true => What::Those(filter.checked()?),
+        true => What::Those(Box::new(filter.checked()?)),
         false if filter == Filter::default() => What::Named(ids),
         false => return Err(Problem::invalid("instances are exported by `id` or by a filter")),
     };

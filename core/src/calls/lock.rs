@@ -79,9 +79,11 @@ impl OrchestrationContext {
             drop(state);
             let shared = self.shared().clone();
             let answer = DurableFuture::scheduled(shared, id, given);
-            answer.await.map_err(|why| match why {
-                CallUpdateError::Cancelled(cancelled) => LockError::Cancelled(cancelled),
-                why => LockError::NotLocked { of: to, why: why.into() },
+            answer.await.map_err(|why| {
+                if let CallUpdateError::Cancelled(cancelled) = why {
+                    return LockError::Cancelled(cancelled);
+                }
+                LockError::NotLocked { of: to, why: why.into() }
             })?;
         }
         if let Some(lock) = &mut self.shared().lock().lock {
@@ -104,14 +106,13 @@ impl OrchestrationContext {
 
 /// Whether a lock was given; the reason of a refusal as its text.
 fn given(output: DurableOutput) -> Result<(), CallUpdateError<String>> {
-    match output {
-        DurableOutput::Updated(Ok(_)) => Ok(()),
-        DurableOutput::Updated(Err(why)) => Err(match *why {
-            CallUpdateError::Refused(reason) => CallUpdateError::Refused(reason.to_string()),
-            why => why.decoded(),
-        }),
-        other => other.into_updated(),
-    }
+    let DurableOutput::Updated(answer) = output else { return output.into_updated() };
+    answer.map(drop).map_err(|why| {
+        if let CallUpdateError::Refused(reason) = &*why {
+            return CallUpdateError::Refused(reason.to_string());
+        }
+        why.decoded()
+    })
 }
 
 struct RequestOfLock {

@@ -119,7 +119,16 @@ impl CallUpdateError<Payload> {
         match self {
             Self::Refused(reason) => reason.len(),
             Self::WrongRequest { why, .. } => why.len(),
-            _ => 0,
+            Self::Dropped { .. }
+            | Self::NoAnswer { .. }
+            | Self::NotFound { .. }
+            | Self::Finished { .. }
+            | Self::UnknownUpdate { .. }
+            | Self::Full { .. }
+            | Self::WrongAnswer(_)
+            | Self::InvalidName(_)
+            | Self::InvalidRequest(_)
+            | Self::Cancelled(_) => 0,
         }
     }
 
@@ -161,12 +170,12 @@ impl<E> CallUpdateError<E> {
 
 impl<E: fmt::Display> From<CallUpdateError<E>> for OrchestrationError {
     fn from(error: CallUpdateError<E>) -> Self {
-        match error {
-            CallUpdateError::Cancelled(cancelled) => cancelled.into(),
-            CallUpdateError::Refused(reason) => {
-                Self::new(format_args!("the update was refused: {reason}"))
-            }
-            other => Self::new(other),
+        if let CallUpdateError::Cancelled(cancelled) = error {
+            return cancelled.into();
         }
+        if let CallUpdateError::Refused(reason) = &error {
+            return Self::new(format_args!("the update was refused: {reason}"));
+        }
+        Self::new(error)
     }
 }

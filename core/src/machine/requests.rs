@@ -23,13 +23,9 @@ impl Machine {
     /// The command without who waits for its answer: that stands in an event of its own.
     pub(super) fn take_requester(&mut self, command: Command) -> Command {
         self.given_requester = None;
-        match command {
-            Command::TakeUpdate { name, data, key, by } => {
-                self.given_requester = Some(by);
-                Command::RaiseEvent { name, data, key: Some(key) }
-            }
-            command => command,
-        }
+        let Command::TakeUpdate { name, data, key, by } = command else { return command };
+        self.given_requester = Some(by);
+        Command::RaiseEvent { name, data, key: Some(key) }
     }
 
     pub(super) fn update_returned(

@@ -45,7 +45,9 @@ impl State {
     pub(crate) fn open_update(&mut self, name: &Name, data: &Payload) -> Option<EventKey> {
         let TakenLast { position, key, trace, by } = self.buffer.take_key_of_last()?;
         // It was not dropped: it is an update.
-        self.turn.drops.pop_back_if(|last| last.is_update(&key));
+        if self.turn.drops.back().is_some_and(|last| last.is_update(&key)) {
+            self.turn.drops.pop_back();
+        }
         let data = data.clone();
         let event = BufferedEvent { position, data, key: Some(key.clone()), trace, by };
         self.updates.take(key.clone(), name.clone(), event);

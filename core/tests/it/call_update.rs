@@ -136,7 +136,7 @@ mod the_one_that_asks {
     fn is_given_no_answer_of_another_call_run_or_instance() {
         let mut instance = Instance::start(asking(), 5);
         let update = instance.only_message();
-        let mut wrong = [update.clone(), update.clone(), update.clone()];
+        let mut wrong = [update.clone(), update.clone(), update];
         wrong[0].id.lineage += 1;
         wrong[1].id.id = CorrelationId(9);
         wrong[2].to = InstanceId::new("product").expect("an id");
@@ -167,7 +167,11 @@ mod the_one_that_asks {
         let update = instance.only_message();
         instance.apply(cancel("no stock"));
         assert_eq!(instance.log().last().expect("an end"), "ExecutionCancelled: no stock");
-        assert_eq!(instance.machine.outbox().under_way(), [update.clone()], "it goes on its way");
+        assert_eq!(
+            instance.machine.outbox().under_way(),
+            std::slice::from_ref(&update),
+            "it goes on its way"
+        );
         assert!(instance.apply(returned(&update, replied(1))).is_empty());
         instance.assert_replays_from_every_point();
     }

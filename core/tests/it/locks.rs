@@ -103,7 +103,11 @@ fn locks_are_asked_for_one_after_the_other_in_the_order_of_ids_each_once() {
     let answer = instance.apply(granted(&first));
     assert_eq!(answer.log(), ["Request #1: answered", "Request #2: lock #1 of `b` asked for"]);
     let second = instance.only_message();
-    assert_eq!(requests(&[first])[0].1, requests(&[second.clone()])[0].1, "one lock for both");
+    assert_eq!(
+        requests(&[first])[0].1,
+        requests(std::slice::from_ref(&second))[0].1,
+        "one lock for both"
+    );
     instance.apply(granted(&second));
     let answer = instance.raise("Go", "go");
     assert_eq!(given_back(&sent(&answer.actions)), ["a", "b"]);

@@ -286,8 +286,7 @@ fn what_a_log_cannot_say_of_limits_is_found() {
     let mut unset = good.clone();
     unset[0].events = unset[0].events.iter().filter(|event| **event != set).cloned().collect();
     let twice = [good.clone(), vec![turn(vec![set])]].concat();
-    let no_end =
-        [good.clone(), vec![turn(vec![passed.clone(), Event::StatusSet { status: payload(1) }])]];
+    let no_end = [good, vec![turn(vec![passed.clone(), Event::StatusSet { status: payload(1) }])]];
     let none = [unset, vec![turn(vec![passed])]].concat();
     for log in [twice, no_end.concat(), none] {
         assert!(check_history(&log).is_err(), "{log:?}");

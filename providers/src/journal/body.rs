@@ -6,17 +6,20 @@
 //! that pays. Version 3 is that with attributes.
 
 mod attributes;
+mod bytes;
 mod read;
 pub(crate) mod varint;
 mod write;
 
 #[cfg(feature = "local")]
 pub(crate) use attributes::{read as read_attributes, write as write_attributes};
+#[cfg(any(feature = "blobs", feature = "local"))]
+pub(crate) use bytes::Bytes;
+#[cfg(any(feature = "blobs", feature = "local"))]
+pub(crate) use read::SummaryReader;
 pub(super) use read::decode;
 #[cfg(feature = "local")]
 pub(crate) use read::unpack;
-#[cfg(any(feature = "blobs", feature = "local"))]
-pub(crate) use read::{Bytes, SummaryReader};
 #[cfg(any(feature = "blobs", feature = "local"))]
 pub(crate) use write::SummaryWriter;
 pub(super) use write::{encode, encode_compact};

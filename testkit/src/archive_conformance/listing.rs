@@ -248,7 +248,7 @@ pub fn filters_by_attribute(archive: &impl Archive) {
         let mut attributes = Attributes::default();
         attributes.set("all", all).unwrap();
         attributes.set("few", number as i64 / 4).unwrap();
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             attributes.set("half", number as f64).unwrap();
         }
         attributes

@@ -399,7 +399,7 @@ fn attributes_of(number: usize, step: u64) -> Attributes {
         attributes.set("number", integer),
         attributes.set("share", float),
         attributes.set("due", at),
-        attributes.set("open", number % 2 == 0),
+        attributes.set("open", number.is_multiple_of(2)),
         attributes.set("region", "eu"),
         attributes.set(format!("step-{step}"), step as i64),
     ];

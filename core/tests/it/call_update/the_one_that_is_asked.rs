@@ -54,7 +54,7 @@ fn returns(messages: &[Message]) -> Vec<(u64, UpdateReturn)> {
 fn all_left(instance: &Instance) -> Vec<(u64, UpdateReturn)> {
     let (mut outbox, mut all) = (instance.machine.outbox(), Vec::new());
     while let Some(message) = outbox.under_way().pop() {
-        all.extend(returns(&[message.clone()]));
+        all.extend(returns(std::slice::from_ref(&message)));
         outbox.settle(&[message.id], 1, instance.now).expect("it is new");
     }
     all

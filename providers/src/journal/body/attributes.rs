@@ -4,7 +4,7 @@ use reenact_core::limits::MAX_ATTRIBUTES;
 use reenact_core::{AttributeValue, Attributes, Name, Timestamp};
 
 use super::BodyError;
-use super::read::Bytes;
+use super::bytes::Bytes;
 use super::varint::put;
 use crate::store::attribute_kind;
 

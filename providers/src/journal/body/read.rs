@@ -4,6 +4,7 @@ use reenact_core::{Attributes, ExecutionId, InstanceId, InvalidName, Name, Times
 use uuid::Uuid;
 
 use super::attributes;
+use super::bytes::{Bytes, CUT_OFF};
 use super::varint::{apart, take};
 use super::{
     BodyError, HAS_ATTRIBUTES, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2,
@@ -15,8 +16,6 @@ use crate::{InstanceState, InstanceSummary};
 
 /// Fewest bytes of an entry.
 const MIN_ENTRY_BYTES: usize = 2;
-
-const CUT_OFF: BodyError = BodyError::Malformed("it is cut off");
 
 /// Reads a body of any version. Never panics; what it takes is bounded by the body, by
 /// [`MAX_COMPRESSED_BYTES`] and by [`MAX_COMMIT_ENTRIES`]. What was compressed is put into `unpacked`,
@@ -215,36 +214,5 @@ impl<T: Clone> Texts<T> {
         let text = text.ok_or(BodyError::Malformed("a text in it is no id or name"))?;
         self.seen.push(text.clone());
         Ok(text)
-    }
-}
-
-/// What is still to be read.
-pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Bytes<'a> {
-    pub(crate) fn byte(&mut self) -> Result<u8, BodyError> {
-        let (byte, rest) = self.0.split_first().ok_or(CUT_OFF)?;
-        self.0 = rest;
-        Ok(*byte)
-    }
-
-    pub(crate) fn number(&mut self) -> Result<u64, BodyError> {
-        let (number, rest) = take(self.0).ok_or(CUT_OFF)?;
-        self.0 = rest;
-        Ok(number)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], BodyError> {
-        let (array, rest) = self.0.split_first_chunk().ok_or(CUT_OFF)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    /// Takes as many bytes as the number before them says.
-    pub(crate) fn counted(&mut self) -> Result<&'a [u8], BodyError> {
-        let count = usize::try_from(self.number()?).map_err(|_| CUT_OFF)?;
-        let (counted, rest) = self.0.split_at_checked(count).ok_or(CUT_OFF)?;
-        self.0 = rest;
-        Ok(counted)
     }
 }
