@@ -44,7 +44,7 @@ use workloads::Workload;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is run, with how many outstanding.
-const ROWS: [(Workload, u64); 27] = [
+const ROWS: [(Workload, u64); 30] = [
     (Workload::Noop, 1),
     (Workload::Noop, 64),
     (Workload::Noop, 1_024),
@@ -65,6 +65,9 @@ const ROWS: [(Workload, u64); 27] = [
     (Workload::Event, 1),
     (Workload::Event, 64),
     (Workload::Event, 1_024),
+    (Workload::Update, 1),
+    (Workload::Update, 64),
+    (Workload::Update, 1_024),
     (Workload::EntityCall, 1),
     (Workload::EntityCall, 64),
     (Workload::EntityCall, 1_024),

@@ -119,14 +119,14 @@ impl InstanceMessage {
         }
     }
 
-    /// Whether it concerns a parked instance: it needs no code, is kept, or tries the instance again; or it
-    /// is a start by the instance that started this one.
+    /// Whether it concerns a parked instance: it needs no code, is kept, gives back what the code held, or tries the
+    /// instance again; or it is a start by the instance that started this one.
     pub(crate) fn is_for_parked(&self) -> bool {
         match self {
             Self::RaiseEvent { .. }
             | Self::Terminate { .. }
             | Self::Resume { .. }
-            | Self::Runtime(RuntimeMessage(Internal::Rewind(_))) => true,
+            | Self::Runtime(RuntimeMessage(Internal::Rewind(_) | Internal::GiveBackLocks)) => true,
             Self::Runtime(RuntimeMessage(Internal::Once(once))) => {
                 matches!(once.command, Command::Terminate { .. } | Command::Resume)
             }

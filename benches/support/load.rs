@@ -33,7 +33,7 @@ use reenact::providers::Provider;
 use table::{line, thousands, time};
 use workloads::Workload;
 
-const WORKLOADS: [Workload; 11] = [
+const WORKLOADS: [Workload; 12] = [
     Workload::Noop,
     Workload::OwnId,
     Workload::Sequence,
@@ -42,6 +42,7 @@ const WORKLOADS: [Workload; 11] = [
     Workload::FanOut(1_000),
     Workload::Children(100),
     Workload::Event,
+    Workload::Update,
     Workload::EntityCall,
     Workload::LongHistory(LONG),
     Workload::ContinueAsNew(GENERATIONS),

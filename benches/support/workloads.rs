@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::join_all;
-use reenact::HostOptions;
 use reenact::prelude::*;
 use reenact::providers::Provider;
+use reenact::{HostOptions, UpdateName};
 
 /// What instances do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) enum Workload {
     Children(u64),
     /// Wait for an event, which is raised at once.
     Event,
+    /// Answer an update, which is sent at once.
+    Update,
     /// Call one of many entities, and have its answer.
     EntityCall,
     /// This many activities, one after the other.
@@ -49,6 +51,7 @@ impl Workload {
             Self::FanOut(width) => format!("fan-out {width}"),
             Self::Children(width) => format!("children {width}"),
             Self::Event => "event".into(),
+            Self::Update => "update".into(),
             Self::EntityCall => "entity call".into(),
             Self::LongHistory(length) => format!("long history {length}"),
             Self::ContinueAsNew(times) => format!("continue as new {times}"),
@@ -61,6 +64,7 @@ impl Workload {
             Self::Noop
             | Self::OwnId
             | Self::Event
+            | Self::Update
             | Self::EntityCall
             | Self::ContinueAsNew(_)
             | Self::Children(_) => 0,
@@ -106,6 +110,12 @@ impl Workload {
                 instance.raise_event("Go", 1).await?;
                 (instance.result().await?, n + 1)
             }
+            Self::Update => {
+                let instance = client.start_new(update, n).await?;
+                let answer = instance.update(ADD, 1).await.expect("it is not refused");
+                assert_eq!(answer, n + 1);
+                (instance.result().await?, n + 1)
+            }
             Self::EntityCall => {
                 let counter = client.entity::<Counter>((n % ENTITIES).to_string());
                 (u64::from(counter.add(1).await? == 0), 0)
@@ -148,6 +158,7 @@ pub(crate) async fn host_with(store: impl Provider, options: HostOptions) -> ree
         .orchestration(fan_out)
         .orchestration(parent)
         .orchestration(event)
+        .orchestration(update)
         .orchestration(long_history)
         .orchestration(eternal)
         .entity::<Counter>()
@@ -216,6 +227,17 @@ async fn parent(ctx: OrchestrationContext, width: u64) -> Result<u64, Orchestrat
 pub(crate) async fn event(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
     let data: u64 = ctx.wait_external("Go").await?;
     Ok(n + data)
+}
+
+/// Adds a number to that of the instance.
+const ADD: UpdateName<u64, u64, String> = UpdateName::new("add");
+
+#[orchestration]
+async fn update(ctx: OrchestrationContext, n: u64) -> Result<u64, OrchestrationError> {
+    let add = ctx.updates(ADD).next().await?;
+    let sum = n + *add.request();
+    add.reply(&sum);
+    Ok(sum)
 }
 
 #[orchestration]

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use reenact_actors::{EntityCallError, EntityId};
 use reenact_core::{
-    CallUpdateError, DurableFuture, HeldLock, InstanceId, OrchestrationContext, Recipient,
-    SendError,
+    CallUpdateError, DurableFuture, HeldLock, OrchestrationContext, Recipient, SendError,
+    ToInstanceId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -180,8 +180,40 @@ fn send<C, I: Serialize>(
     }
 }
 
-fn recipient(entity_type: &str, entity: &InstanceId) -> Recipient {
+fn recipient(entity_type: &str, entity: impl ToInstanceId) -> Recipient {
     Recipient::new(entity).or_start_by_name(EntityId::orchestration_of(entity_type), &())
+}
+
+impl<T: Entity> EntityHandle<T, OrchestrationContext> {
+    /// The entity, for [`lock`](OrchestrationContext::lock), which may be given entities of several types. One that does
+    /// not exist is made when it is asked for its lock.
+    ///
+    /// ```
+    /// # use reenact::prelude::*;
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Account {
+    /// #     cents: u64,
+    /// # }
+    /// # #[entity]
+    /// # impl Account {
+    /// #     fn deposit(&mut self, cents: u64) -> u64 {
+    /// #         self.cents += cents;
+    /// #         self.cents
+    /// #     }
+    /// # }
+    /// # async fn example(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
+    /// let (ada, grace) = (ctx.entity::<Account>("ada"), ctx.entity::<Account>("grace"));
+    /// let lock = ctx.lock([ada.recipient(), grace.recipient()]).await?;
+    /// ada.deposit(1).await?; // all other calls of the two wait
+    /// grace.deposit(1).await?;
+    /// lock.release();
+    /// # Ok(())
+    /// # }
+    /// # let _ = example;
+    /// ```
+    pub fn recipient(&self) -> Recipient {
+        recipient(T::NAME, self.target())
+    }
 }
 
 /// What an entity refuses with says whether the operation did.

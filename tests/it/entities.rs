@@ -4,6 +4,7 @@ mod bounds;
 mod code;
 mod crashes;
 mod hosts;
+mod locked;
 mod locks;
 mod orchestrations;
 
