@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use reenact_actors::EntityId;
-use reenact_core::{InstanceId, InvalidName, Timestamp, ToInstanceId};
+use reenact_core::{InstanceId, InvalidName, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -165,12 +165,6 @@ impl<C> EntityTarget<C> {
             true => String::new(),
             false => format!("@{}@{}", self.entity_type, self.key),
         }
-    }
-}
-
-impl<C> ToInstanceId for &EntityTarget<C> {
-    fn to_instance_id(&self) -> Result<InstanceId, InvalidName> {
-        self.instance.clone()
     }
 }
 

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use reenact_actors::{EntityCallError, EntityId};
 use reenact_core::{
-    CallUpdateError, DurableFuture, HeldLock, OrchestrationContext, Recipient, SendError,
-    ToInstanceId,
+    CallUpdateError, DurableFuture, HeldLock, InstanceId, OrchestrationContext, Recipient,
+    SendError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -180,7 +180,7 @@ fn send<C, I: Serialize>(
     }
 }
 
-fn recipient(entity_type: &str, entity: impl ToInstanceId) -> Recipient {
+fn recipient(entity_type: &str, entity: &InstanceId) -> Recipient {
     Recipient::new(entity).or_start_by_name(EntityId::orchestration_of(entity_type), &())
 }
 
@@ -212,7 +212,11 @@ impl<T: Entity> EntityHandle<T, OrchestrationContext> {
     /// # let _ = example;
     /// ```
     pub fn recipient(&self) -> Recipient {
-        recipient(T::NAME, self.target())
+        match self.id() {
+            Ok(entity) => recipient(T::NAME, entity),
+            // No entity can have the key, and no instance this id: whatever is sent to it is refused.
+            Err(_) => Recipient::new(""),
+        }
     }
 }
 
