@@ -222,3 +222,16 @@ impl InstanceMessage {
 
 #[cfg(feature = "cluster")]
 impl ractor::Message for InstanceMessage {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_passes_on_to_a_parked_instance_that_it_is_to_give_back_its_locks() {
+        let passed_on = InstanceMessage::from(Internal::GiveBackLocks);
+        assert!(passed_on.is_for_parked());
+        // Of a parked instance nothing is recorded when its messages arrive.
+        assert!(!InstanceMessage::from(Internal::Settle).is_for_parked());
+    }
+}
