@@ -13,7 +13,7 @@ use reenact_providers::{
 use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
-use crate::scenario::{Ground, ONE_APPEND};
+use crate::scenario::Ground;
 
 /// A message that has no room in a queue.
 fn large() -> Message {
@@ -26,12 +26,7 @@ async fn open() -> (FaultyPort, Azure) {
 
 async fn open_at(clock: ManualClock) -> (FaultyPort, Azure) {
     let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
-    let ground = Ground {
-        port: Arc::new(port.clone()),
-        hub: "the-hub".to_owned(),
-        clock,
-        segment_bytes: ONE_APPEND,
-    };
+    let ground = Ground::new(Arc::new(port.clone()), "the-hub", clock);
     let provider = ground.open().await;
     (port, provider)
 }

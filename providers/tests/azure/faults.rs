@@ -11,7 +11,7 @@ use reenact_providers::{ManualClock, QueueOf};
 use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
-use crate::scenario::{Ground, Life, ONE_APPEND, Promise};
+use crate::scenario::{Ground, Life, Promise};
 
 /// Scenarios at a time: most of them wait for locks and for each other's threads.
 const AT_ONCE: usize = 8;
@@ -95,12 +95,7 @@ fn faults() -> Vec<Fault> {
 fn ground() -> (FaultyPort, Ground) {
     let clock = ManualClock::default();
     let port = FaultyPort::new(Arc::new(FakeStorage::new(Arc::new(clock.clone()))));
-    let ground = Ground {
-        port: Arc::new(port.clone()),
-        hub: "the-hub".to_owned(),
-        clock,
-        segment_bytes: ONE_APPEND,
-    };
+    let ground = Ground::new(Arc::new(port.clone()), "the-hub", clock);
     (port, ground)
 }
 

@@ -10,14 +10,13 @@ use reenact_providers::{ManualClock, ShardLease};
 use reenact_testkit::azure::storage::FakeStorage;
 
 use crate::faulty::{FaultyPort, Wrong};
-use crate::scenario::{Ground, ONE_APPEND};
+use crate::scenario::Ground;
 
 /// Longer than anything here takes.
 const HANGS: Duration = Duration::from_secs(30);
 
 async fn open(port: &FaultyPort, clock: &ManualClock, lease_time: Duration) -> Azure {
-    let (segment_bytes, hub) = (ONE_APPEND, "the-hub".to_owned());
-    let ground = Ground { port: Arc::new(port.clone()), hub, clock: clock.clone(), segment_bytes };
+    let ground = Ground::new(Arc::new(port.clone()), "the-hub", clock.clone());
     let options = ground.options().lease_time(lease_time);
     options.open(ground.port, &ground.hub).await.unwrap()
 }

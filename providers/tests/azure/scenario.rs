@@ -50,9 +50,17 @@ pub(crate) struct Ground {
     pub(crate) hub: String,
     pub(crate) clock: ManualClock,
     pub(crate) segment_bytes: u64,
+    /// How much comes together before it is passed on to the archive.
+    pub(crate) flush_bytes: usize,
 }
 
 impl Ground {
+    /// Segments have room for one append, and each commit is passed on to the archive.
+    pub(crate) fn new(port: Arc<dyn StoragePort>, hub: &str, clock: ManualClock) -> Self {
+        let (hub, segment_bytes, flush_bytes) = (hub.to_owned(), ONE_APPEND, 1);
+        Self { port, hub, clock, segment_bytes, flush_bytes }
+    }
+
     pub(crate) fn options(&self) -> AzureOptions {
         let mut options = AzureOptions::new()
             .shards(2)
@@ -60,8 +68,7 @@ impl Ground {
             .lease_time(SHORTEST_LEASE_TIME)
             .visibility_time(SHORTEST_VISIBILITY_TIME)
             .first_pause(Duration::from_micros(50));
-        // Each commit is passed on.
-        options = options.flush_bytes(1);
+        options = options.flush_bytes(self.flush_bytes);
         options = options.segment_bytes(self.segment_bytes, self.segment_bytes);
         options
     }

@@ -13,7 +13,7 @@ use reenact_providers::{HistoryStore, InstanceState, ManualClock, QueueOf};
 use reenact_testkit::azure::faults::{Fault, Kind, Proxy, Service};
 
 use crate::record::{Fate, Record};
-use crate::scenario::{Ground, Life, ONE_APPEND, Promise};
+use crate::scenario::{Ground, Life, Promise};
 use crate::stage::{self, Connect};
 
 /// Scenarios at a time: the emulator answers some hundred requests in a second.
@@ -69,7 +69,7 @@ impl Wire {
             let connection = Connection::parse(connection).unwrap();
             let options = Options { request_timeout, ..Options::default() };
             let port = connect(&connection, &hub, options).unwrap();
-            Ground { port, hub: hub.clone(), clock: clock.clone(), segment_bytes: ONE_APPEND }
+            Ground::new(port, &hub, clock.clone())
         };
         let proxied = ground(&through, REQUEST_TIMEOUT);
         let direct = ground(&emulator.connection_string(), Options::default().request_timeout);
