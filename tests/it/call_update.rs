@@ -11,7 +11,7 @@ use reenact::{Error, HostBuilder, PublishedValues, Recipient, UpdateName};
 pub(crate) const ADD: UpdateName<u64, u64, String> = UpdateName::new("add");
 
 /// What the orchestration is to do next.
-const DO: UpdateName<String, String, String> = UpdateName::new("do");
+pub(crate) const DO: UpdateName<String, String, String> = UpdateName::new("do");
 
 /// Adds numbers up to 100.
 #[orchestration(updates(ADD if is_small, DO))]
@@ -99,7 +99,11 @@ pub(crate) async fn takes(ctx: OrchestrationContext, _: ()) -> Result<u64, Orche
 }
 
 pub(crate) fn host(provider: impl Provider) -> HostBuilder {
-    let host = Host::builder().provider(provider).options(options());
+    code(Host::builder().provider(provider).options(options()))
+}
+
+/// With the code of these tests.
+pub(crate) fn code(host: HostBuilder) -> HostBuilder {
     let host = host.orchestration(sums).orchestration(asks).orchestration(asks_or_starts);
     host.orchestration(raises_or_starts).orchestration(takes)
 }

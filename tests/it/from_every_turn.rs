@@ -1,6 +1,8 @@
 //! Scenarios that run again from every turn of their history, by a host that was not there
 //! before: the end is the same, and the history.
 
+mod conversation;
+mod conversations;
 mod scenario;
 
 use crate::kit::HOUR;

@@ -11,7 +11,7 @@ type Fields = BTreeMap<String, serde_json::Value>;
 
 /// Gives its lock to one after the other, in the order in which they ask, and takes it back.
 #[orchestration]
-async fn lockable(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
+pub(crate) async fn lockable(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
     let mut asked = ctx.updates::<Fields, (), String>("@op");
     let mut given_back = ctx.events::<Fields>("@held");
     let mut early = Vec::new();
@@ -27,7 +27,10 @@ async fn lockable(ctx: OrchestrationContext) -> Result<(), OrchestrationError> {
 
 /// Locks `a` and `b`, says so, and ends as it is asked to.
 #[orchestration]
-async fn locks(ctx: OrchestrationContext, how: String) -> Result<u64, OrchestrationError> {
+pub(crate) async fn locks(
+    ctx: OrchestrationContext,
+    how: String,
+) -> Result<u64, OrchestrationError> {
     let of = ["b", "a"].map(|of| Recipient::new(of).or_start(lockable, &()));
     let guard = ctx.lock(of).await?;
     ctx.set_status("holds");
@@ -56,7 +59,11 @@ async fn nests(ctx: OrchestrationContext) -> Result<String, OrchestrationError> 
 }
 
 fn host(provider: impl Provider) -> HostBuilder {
-    let host = Host::builder().provider(provider).options(options());
+    code(Host::builder().provider(provider).options(options()))
+}
+
+/// With the code of these tests.
+pub(crate) fn code(host: HostBuilder) -> HostBuilder {
     host.orchestration(lockable).orchestration(locks).orchestration(nests)
 }
 

@@ -11,7 +11,10 @@ use reenact::{Error, HostBuilder, InstanceState, OrchestrationByName, ReusePolic
 
 /// What it was given, and what is raised.
 #[orchestration]
-async fn adds(ctx: OrchestrationContext, number: u64) -> Result<u64, OrchestrationError> {
+pub(crate) async fn adds(
+    ctx: OrchestrationContext,
+    number: u64,
+) -> Result<u64, OrchestrationError> {
     ctx.set_status(&number);
     let more: u64 = ctx.wait_external("Add").await?;
     if more == 0 {

@@ -11,7 +11,10 @@ use reenact::{
 
 /// Sets the attribute that each event names; without a value it clears it.
 #[orchestration]
-async fn order(ctx: OrchestrationContext, generation: u32) -> Result<String, OrchestrationError> {
+pub(crate) async fn order(
+    ctx: OrchestrationContext,
+    generation: u32,
+) -> Result<String, OrchestrationError> {
     let mut changes = ctx.events::<(String, Option<i64>)>("Set");
     loop {
         match changes.next().await? {

@@ -9,7 +9,10 @@ use reenact::{Error, HostBuilder, InstanceState, OrchestrationByName, Orchestrat
 
 /// Waits for an event, and goes on as new with what it brings until that is nothing.
 #[orchestration]
-async fn waits(ctx: OrchestrationContext, _round: u64) -> Result<u64, OrchestrationError> {
+pub(crate) async fn waits(
+    ctx: OrchestrationContext,
+    _round: u64,
+) -> Result<u64, OrchestrationError> {
     match ctx.wait_external::<u64>("Go").await? {
         0 => Ok(7),
         more => ctx.continue_as_new(waits, more),

@@ -5,6 +5,7 @@ mod course;
 mod downtime;
 mod endings;
 mod program;
+mod requests;
 mod strategies;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,13 +17,14 @@ use proptest::test_runner::RngSeed;
 use reenact_core::limits::COPIED_EVENT_BYTES;
 use reenact_core::{
     Action, Event, History, InstanceId, MachineConfig, MessageId, MessageKind, Outcome,
-    ReplayError, Rewind, Rewound, Start,
+    ReplayError, RequestEvent, Rewind, Rewound, Start,
 };
 
 use crate::support::instance::{Instance, SEED, instance_id, start, terminate};
 use change::{Change, change, change_policies};
 use course::{Course, Move};
 use program::{EVENTS, OTHERS, Seen, Step, continuing, orchestration};
+use requests::ASKED;
 use strategies::{answering, asking, changes, courses, programs};
 
 /// The same cases in each run, unless others are asked for by `PROPTEST_RNG_SEED`. Found failures are
@@ -101,7 +103,7 @@ proptest! {
                 prop_assert_eq!(answers.insert(key.clone(), answer.clone()), None, "{} twice", key);
             }
         }
-        prop_assert!(answers.len() as u64 <= course.asked);
+        prop_assert!(answers.len() as u64 <= course.asked + course.asked_by_others);
         // Those who have the answer have that which is in the log, however often they ask.
         for answer in course.instance.answers() {
             for action in &answer.actions {
@@ -134,7 +136,7 @@ proptest! {
         }
         // A start comes before its cancel; each child and each detached instance had one message.
         for (to, ids) in arrived {
-            if !OTHERS.contains(&to.as_str()) {
+            if !OTHERS.contains(&to.as_str()) && !ASKED.contains(&to.as_str()) {
                 let kinds: Vec<_> = ids.iter().map(|id| id.kind).collect();
                 let start_first = kinds == [MessageKind::Start];
                 let known = kinds == [MessageKind::Start, MessageKind::Cancel];
@@ -184,7 +186,8 @@ proptest! {
         let (config, now) = (MachineConfig::default(), first.instance.now);
         prop_assert_eq!(next.outbox_len(), first.instance.machine.outbox_len());
         let instance = Instance::resumed(code, config, next, now);
-        let mut course = Course { instance, raised: first.raised, asked: first.asked, settled: Vec::new() };
+        let (raised, asked) = (first.raised, first.asked);
+        let mut course = Course { raised, asked, ..Course::new(instance) };
         course.go(&after);
         course.come_to_an_end();
         assert_each_taken_once(&course);
@@ -237,7 +240,7 @@ proptest! {
             let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
             let instance = Instance::resumed(code, config, machine, now);
             let asked = course.asked;
-            let mut again = Course { instance, raised, asked, settled: Vec::new() };
+            let mut again = Course { raised, asked, ..Course::new(instance) };
             again.go(&after);
             again.come_to_an_end();
             again.instance.assert_replays_with_and_without_superseded();
@@ -267,7 +270,8 @@ proptest! {
         let (code, config) = (orchestration(program), MachineConfig::default());
         let machine = Instance::try_replay(&code, &config, &turns).expect("it fits");
         let instance = Instance::resumed(code, config, machine, now);
-        let mut course = Course { instance, raised: old.raised, asked: old.asked, settled: Vec::new() };
+        let (raised, asked) = (old.raised, old.asked);
+        let mut course = Course { raised, asked, ..Course::new(instance) };
         course.go(&after);
         course.come_to_an_end();
         course.instance.assert_replays_with_and_without_superseded();
@@ -337,7 +341,7 @@ proptest! {
         if let Ok(machine) = Instance::try_replay(&code, &config, old.instance.turns()) {
             let instance = Instance::resumed(code, config, machine, old.instance.now);
             let asked = old.asked;
-            let mut course = Course { instance, raised, asked, settled: Vec::new() };
+            let mut course = Course { raised, asked, ..Course::new(instance) };
             course.come_to_an_end();
             course.instance.assert_replays_with_and_without_superseded();
         }
@@ -371,6 +375,7 @@ fn goes_on(event: &Event) -> bool {
             | Event::TaskDeferred { .. }
             | Event::Streamed(_)
             | Event::ChildAttemptFailed { .. }
+            | Event::Request(RequestEvent::LockReleased { .. })
     )
 }
 
@@ -401,6 +406,7 @@ fn opens(event: &Event) -> bool {
             | Event::StartRequested { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
+            | Event::Request(RequestEvent::Sent { .. } | RequestEvent::LockAsked { .. })
     )
 }
 

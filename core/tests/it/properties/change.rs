@@ -33,9 +33,10 @@ fn branches(step: &mut Step) -> Vec<&mut Vec<Step>> {
     match step {
         Step::Join(branches) | Step::Unordered(branches) => branches.iter_mut().collect(),
         Step::ByChance(one, other) | Step::Select(one, other) => vec![one, other],
-        Step::Limited(_, branch) | Step::Shielded(branch) | Step::UntilCancelled(branch) => {
-            vec![branch]
-        }
+        Step::Limited(_, branch)
+        | Step::Locked(_, branch)
+        | Step::Shielded(branch)
+        | Step::UntilCancelled(branch) => vec![branch],
         _ => Vec::new(),
     }
 }
@@ -102,6 +103,7 @@ fn rename_leaf(leaf: &mut Leaf) {
         Leaf::Child(number)
         | Leaf::Abandoned(number)
         | Leaf::Start(number)
-        | Leaf::Send(number) => *number += 1,
+        | Leaf::Send(number)
+        | Leaf::Ask(number) => *number += 1,
     }
 }

@@ -7,6 +7,7 @@ use reenact_core::{
 };
 
 use super::program::{ASK, DRAIN, EVENTS};
+use super::requests::{asked_by_another, open_updates, returned};
 use crate::support::instance::{
     Instance, SEED, cancel, complete, fire, payload, raise, raise_once, suspend,
 };
@@ -29,6 +30,10 @@ pub(crate) enum Move {
     RaiseTheKeyAgain(usize),
     /// Somebody sends an update, or the one before with its key again.
     Ask(bool),
+    /// Another instance sends an update, and it is said to have come twice.
+    AskByAnother,
+    /// An update or a request for a lock is answered by the instance that was asked, or never will be.
+    Return(Index, u8),
     /// Right, early, late or for something that never was.
     CompleteWhateverHasThatId(u64),
     EndChild(Index),
@@ -47,15 +52,18 @@ pub(crate) enum Move {
 pub(crate) struct Course {
     pub(crate) instance: Instance,
     pub(crate) raised: [u64; EVENTS.len()],
-    /// Number of updates that were sent.
+    /// Number of updates that were sent by clients.
     pub(crate) asked: u64,
+    /// Number of updates that were sent by other instances.
+    pub(crate) asked_by_others: u64,
     /// What has arrived at others or was refused there, in this order.
     pub(crate) settled: Vec<Message>,
 }
 
 impl Course {
     pub(crate) fn new(instance: Instance) -> Self {
-        Self { instance, raised: [0; EVENTS.len()], asked: 0, settled: Vec::new() }
+        let raised = [0; EVENTS.len()];
+        Self { instance, raised, asked: 0, asked_by_others: 0, settled: Vec::new() }
     }
 
     pub(crate) fn go(&mut self, moves: &[Move]) {
@@ -129,6 +137,12 @@ impl Course {
             Move::Raise(event) => self.raise(*event),
             Move::RaiseTheKeyAgain(event) => self.raise_twice(*event),
             Move::Ask(again) => self.ask(*again),
+            Move::AskByAnother => self.ask_by_another(),
+            Move::Return(which, how) => {
+                if let Some((id, of)) = pick(&self.open_updates(), which) {
+                    self.return_update(id, of, *how);
+                }
+            }
             Move::CompleteWhateverHasThatId(id) => self.complete_any(*id),
             Move::EndChild(which) => {
                 if let Some((id, child)) = pick(&self.open_children(), which) {
@@ -250,6 +264,34 @@ impl Course {
         assert!(again || is_new, "{answer:?}");
     }
 
+    fn ask_by_another(&mut self) {
+        self.asked_by_others += 1;
+        let asked = asked_by_another(self.asked_by_others);
+        self.instance.apply(asked.clone());
+        if !self.is_over() {
+            let again = self.instance.apply(asked);
+            assert!(again.recorded.events.is_empty(), "it counts once: {again:?}");
+        }
+    }
+
+    /// Answers an update of the code twice: it counts once.
+    fn return_update(&mut self, id: CorrelationId, from: InstanceId, how: u8) {
+        let under_way = self.under_way();
+        let mut sent = under_way.iter().chain(self.settled.iter().rev());
+        let sent = sent.find(|sent| sent.id.id == id && sent.id.kind == MessageKind::Update);
+        let lineage = sent.map_or(SEED, |sent| sent.id.lineage);
+        let answer = returned(how, id);
+        let command = Command::ReturnUpdate { lineage, id, from, answer };
+        self.instance.apply(command.clone());
+        if !self.is_over() {
+            assert!(self.instance.apply(command).is_empty(), "it counts once");
+        }
+    }
+
+    fn open_updates(&self) -> Vec<(CorrelationId, InstanceId)> {
+        open_updates(self.instance.machine.history())
+    }
+
     fn complete_any(&mut self, id: u64) {
         if self.open_drain() == Some(id) {
             return;
@@ -278,6 +320,12 @@ impl Course {
             if self.open_children().iter().any(|open| open.0 == id) {
                 self.end_child(id, child, |_| Ok(payload(id.0 * 10)));
             }
+        }
+        for (id, of) in self.open_updates() {
+            if self.is_over() {
+                return;
+            }
+            self.return_update(id, of, 0);
         }
         if self.is_over() {
             return;

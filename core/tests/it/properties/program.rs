@@ -12,6 +12,7 @@ use reenact_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::requests::{ask, locked};
 use crate::support::instance::code;
 
 /// The names of external events.
@@ -54,6 +55,8 @@ pub(crate) enum Leaf {
     Start(u8),
     /// An event for another instance, or a cancel of it.
     Send(u8),
+    /// An update for another instance.
+    Ask(u8),
 }
 
 /// What becomes of those that do not win a race.
@@ -93,6 +96,8 @@ pub(crate) enum Step {
     Limited(u8, Vec<Step>),
     /// Not touched by a cancel.
     Shielded(Vec<Step>),
+    /// Under the lock of one of two instances, or of both.
+    Locked(u8, Vec<Step>),
     /// Dropped in the middle of what it does when a cancel comes.
     UntilCancelled(Vec<Step>),
 }
@@ -308,6 +313,7 @@ async fn run_step(ctx: &OrchestrationContext, step: Step, log: &Log, held: &mut 
             let [from, until, ended] = [from, from + after, ctx.now()].map(Timestamp::as_micros);
             see(log, Seen::Limited { from, until, ended, in_time });
         }
+        Step::Locked(which, steps) => locked(ctx, which, branch(steps), log).await,
         Step::Shielded(steps) => sequence(ctx.shielded(), steps, log.clone()).await,
         Step::UntilCancelled(steps) => {
             let ended = ctx.until_cancelled(branch(steps)).await;
@@ -391,6 +397,7 @@ fn schedule(ctx: &OrchestrationContext, leaf: Leaf) -> Held {
                 _ => ctx.raise_event(other, "Hello", &number).into_output(),
             }
         }
+        Leaf::Ask(number) => ask(ctx, number),
     };
     Held { leaf, future }
 }
@@ -449,7 +456,7 @@ fn see_output(log: &Log, leaf: Leaf, id: u64, output: DurableOutput) {
     }
 }
 
-fn note(log: &Log, text: String) {
+pub(super) fn note(log: &Log, text: String) {
     see(log, Seen::Note(text));
 }
 

@@ -25,7 +25,14 @@ pub(crate) fn answering() -> impl Strategy<Value = Vec<Step>> {
 }
 
 pub(crate) fn asking() -> impl Strategy<Value = Vec<Move>> {
-    vec(prop_oneof![1 => a_move(), 1 => any::<bool>().prop_map(Move::Ask)], 0..25)
+    let asked = prop_oneof![any::<bool>().prop_map(Move::Ask), Just(Move::AskByAnother)];
+    vec(prop_oneof![1 => a_move(), 1 => asked], 0..25)
+}
+
+/// Programs that hold locks, or have asked for them, wherever they are.
+pub(crate) fn locking() -> impl Strategy<Value = Vec<Step>> {
+    let locked = (0..3_u8, programs()).prop_map(|(which, steps)| Step::Locked(which, steps));
+    vec(prop_oneof![2 => locked, 1 => step()], 1..5)
 }
 
 pub(crate) fn changes() -> impl Strategy<Value = Change> {
@@ -56,6 +63,7 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         (0..4_u8).prop_map(Leaf::Abandoned),
         (0..4_u8).prop_map(Leaf::Start),
         (0..4_u8).prop_map(Leaf::Send),
+        (0..4_u8).prop_map(Leaf::Ask),
     ]
 }
 
@@ -91,6 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
             (branch(), branch()).prop_map(|(first, second)| Step::Select(first, second)),
             (0..100_u8, branch()).prop_map(|(after, steps)| Step::Limited(after, steps)),
             branch().prop_map(Step::Shielded),
+            (0..3_u8, branch()).prop_map(|(which, steps)| Step::Locked(which, steps)),
             branch().prop_map(Step::UntilCancelled),
         ];
         prop_oneof![2 => simple_step(), 1 => nested]
@@ -115,6 +124,8 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => any::<prop::sample::Index>().prop_map(Move::FailChildForNow),
         4 => any::<prop::sample::Index>().prop_map(Move::Deliver),
         1 => any::<prop::sample::Index>().prop_map(Move::Refuse),
+        4 => (any::<prop::sample::Index>(), 0..3_u8)
+            .prop_map(|(which, how)| Move::Return(which, how)),
         1 => Just(Move::Cancel),
         1 => Just(Move::Suspend),
         2 => Just(Move::Resume),
