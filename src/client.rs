@@ -1,6 +1,7 @@
 //! `Client`: starts instances, sends them events, and asks for their state.
 
 mod entity;
+mod fork;
 mod handle;
 mod inspect;
 mod interrupt;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::entity::{CallEntity, EntityPage, EntitySummary, SignalEntity};
+pub use self::fork::ForkInstance;
 pub use self::handle::InstanceHandle;
 pub use self::interrupt::Interrupt;
 use self::interrupt::Kind;

@@ -117,7 +117,7 @@
 //! | objects that many share | [`entity`], [`Client::entity`], [`EntityHandle`], [`EntityContext`] |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
 //! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
-//! | mending what failed | [`rewind`](Client::rewind) |
+//! | mending what failed, on a copy | [`rewind`](Client::rewind), [`fork`](Client::fork) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`LockError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
@@ -144,8 +144,8 @@ pub mod verify;
 
 // To run hosts, and to ask them.
 pub use client::{
-    CallEntity, Client, EntityPage, EntitySummary, InstanceHandle, InstanceStatus, Interrupt,
-    RaiseEvent, SignalEntity, StartNew, StartWithUpdate, UpdateInstance,
+    CallEntity, Client, EntityPage, EntitySummary, ForkInstance, InstanceHandle, InstanceStatus,
+    Interrupt, RaiseEvent, SignalEntity, StartNew, StartWithUpdate, UpdateInstance,
 };
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
@@ -186,7 +186,7 @@ pub use reenact_core::{InvalidTraceContext, TraceContext};
 // What can go wrong.
 pub use reenact_actors::{
     EmitError, EntityCallError, EntityError, EntityFailure, EntityFailureKind, Error, ErrorKind,
-    HeartbeatError, MissingState, NoRefusal, ParkReason, Result, UpdateError,
+    HeartbeatError, MissingState, NoRefusal, ParkReason, Result, UpdateError, WaitsForOthers,
 };
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, AttributeError, BoxError, CallUpdateError, Cancelled,

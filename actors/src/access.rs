@@ -1,6 +1,7 @@
 //! What a client can do with instances, on a host or without one.
 
 mod about;
+mod fork;
 mod inspect;
 mod interrupt;
 mod lists;
@@ -41,6 +42,7 @@ use crate::stalls::Stalled;
 use crate::store::Store;
 use crate::trace::current;
 
+pub use fork::ForkRequest;
 pub use start::StartRequest;
 pub use streams::{Emitted, ItemStream};
 pub use values::Values;

@@ -67,6 +67,17 @@ pub(crate) fn check_start(instance: &InstanceId, orchestration: &Name) -> Result
     Err(Error::Reserved { what })
 }
 
+/// Whether an instance can be forked.
+///
+/// # Errors
+/// [`Error::Reserved`] when it is an entity: what holds its lock gives that back to it, and not to a fork.
+pub(crate) fn check_fork(from: &InstanceId) -> Result<()> {
+    match EntityId::of(from) {
+        Some(_) => Err(Error::Reserved { what: format!("a fork of entity `{from}`") }),
+        None => Ok(()),
+    }
+}
+
 /// Whether the program may give an orchestration that name.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod convert;
 mod entity;
+mod fork;
 mod kind;
 mod park;
 mod park_kind;
@@ -18,6 +19,7 @@ use reenact_core::{
 use reenact_providers::{OpenError, ProviderError};
 
 pub use self::entity::{EntityCallError, EntityError, EntityFailure, EntityFailureKind, NoRefusal};
+pub use self::fork::WaitsForOthers;
 pub use self::kind::ErrorKind;
 use self::park::instead;
 pub use self::park::{Mismatch, MismatchSide, ParkReason};
@@ -152,11 +154,10 @@ pub enum Error {
         /// Its id.
         instance: InstanceId,
     },
-    /// The history of the instance has no event at that position, or the event is in the first turn, which
-    /// must stay. To begin anew, purge the instance and start it again.
+    /// The history of the instance has no event at that position, or the event is in the first turn, or in what a
+    /// fork has copied, which must stay. To begin anew, purge the instance and start it again.
     #[error(
-        "instance `{instance}` cannot be rewound to before event {position} of {length}: the first \
-         turn must stay"
+        "instance `{instance}` cannot go back to before event {position} of {length}: its beginning must stay"
     )]
     NoSuchPosition {
         /// Its id.
@@ -166,6 +167,9 @@ pub enum Error {
         /// Number of events in its history.
         length: u64,
     },
+    /// The instance cannot be forked in that place.
+    #[error(transparent)]
+    NotForkable(Box<WaitsForOthers>),
     /// The history of the instance has no event at that position, or no page there.
     #[error(
         "the history of instance `{instance}` has {length} events, and none at position {position}"

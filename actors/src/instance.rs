@@ -5,6 +5,7 @@ mod anew;
 mod closing;
 mod deaths;
 mod encode;
+mod fork;
 mod in_place;
 mod interrupt;
 mod live;

@@ -119,12 +119,12 @@ pub mod transfer;
 #[cfg(doc)]
 use reenact_core::Action;
 
-pub use access::{Access, Emitted, ItemStream, StartRequest, Values, Watch};
+pub use access::{Access, Emitted, ForkRequest, ItemStream, StartRequest, Values, Watch};
 pub use activity::{Activity, ActivityContext, EmitError, HeartbeatError, State, TestCall};
 pub use entity_id::EntityId;
 pub use error::{
     EntityCallError, EntityError, EntityFailure, EntityFailureKind, Error, ErrorKind, NoRefusal,
-    ParkReason, Result, UpdateError,
+    ParkReason, Result, UpdateError, WaitsForOthers,
 };
 #[doc(hidden)]
 pub use message::RuntimeMessage;

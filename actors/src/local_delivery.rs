@@ -391,6 +391,7 @@ fn start_of(
         place: None,
         event: None,
         reuse: ReusePolicy::new(),
+        fork: None,
         instead_of,
         reply,
     };
@@ -419,6 +420,7 @@ fn start_with(
         place: None,
         event: Some(event),
         reuse: ReusePolicy::new(),
+        fork: None,
         instead_of: Vec::new(),
         reply,
     };

@@ -23,6 +23,11 @@ use crate::telemetry::Ledger;
 use decode::{decode, no_turns, readable};
 use recovery::Recovery;
 
+/// Whether the first turn of an execution is older than the instance: then it was copied, and the instance is a fork.
+pub(crate) fn is_copied(of: &InstanceSummary, first: &RecordedTurn) -> bool {
+    first.at < of.created_at
+}
+
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 1_024;
 
@@ -111,9 +116,9 @@ impl Log<'_> {
         }
         let take_in = |page| recovery.take_in(page);
         let mut read = self.each_page_after(first, of, turns, take_in).await?;
-        if let (Ok(()), Some(renewed)) = (&read, recovery.renewed) {
-            // What comes before the newest renewal is gone over without code.
-            recovery = recovery.again(renewed);
+        if let (Ok(()), true) = (&read, recovery.is_to_be_read_again()) {
+            // What comes before the newest renewal is gone over without code, and a fork has copied its first turns.
+            recovery = recovery.again();
             read = self.each_page(of, turns, |page| recovery.take_in(page)).await?;
         }
         Ok(read.and_then(|()| recovery.finish()).and_then(|machine| {
@@ -156,7 +161,7 @@ impl Log<'_> {
         let unknown = || ProviderError::NotFound { instance: instance.clone() };
         let of = self.summary(instance).await?.ok_or_else(unknown)?;
         Ok(self.first_turn(&of).await?.map(|turn| match turn.events.get(1) {
-            Some(Event::StartedBy { origin }) => Some((**origin).clone()),
+            Some(Event::StartedBy { origin }) if !is_copied(&of, &turn) => Some((**origin).clone()),
             _ => None,
         }))
     }

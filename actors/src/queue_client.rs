@@ -235,7 +235,8 @@ fn options_of(start: &StartMessage) -> Vec<StartOption> {
     let limits = (!limits.is_none()).then_some(StartOption::Limits(limits));
     let attributes = &start.start.attributes;
     let attributes = (!attributes.is_empty()).then(|| StartOption::Attributes(attributes.clone()));
-    reuse.into_iter().chain(limits).chain(attributes).collect()
+    let fork = start.fork.clone().map(StartOption::Fork);
+    reuse.into_iter().chain(limits).chain(attributes).chain(fork).collect()
 }
 
 fn key_of(MessageId { lineage, id, attempt, kind }: MessageId) -> String {

@@ -9,7 +9,7 @@ use reenact_providers::{
 };
 
 use crate::error::{Error, ParkReason, Result};
-use crate::log::Log;
+use crate::log::{Log, is_copied};
 use crate::metrics::QueueRecorder;
 use crate::published::ValuesRead;
 use crate::queue_client::QueueClient;
@@ -117,7 +117,9 @@ impl Store {
         };
         let run = RemoteRun { execution: summary.execution, seed: *drawn };
         let reuse = policy.of(summary.state);
-        if run.descends_from(seed) || !policy.may_replace() {
+        // What a fork has copied names another start.
+        let may_be_known = policy.may_replace() || is_copied(&summary, &first);
+        if run.descends_from(seed) || !may_be_known {
             return Ok(Some((run.descends_from(seed), reuse)));
         }
         // It may have begun, and have been replaced itself since.

@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Terminate(changes::WithReason),
     /// Takes an instance back to before an event of its history
     Rewind(changes::Rewind),
+    /// Begins a new instance with the history of another one
+    Fork(changes::Fork),
     /// Removes finished instances and their histories for ever
     Purge(changes::Chosen),
     /// Lists, retries or discards messages that nobody could process
@@ -207,6 +209,7 @@ mod tests {
             &["list", "--state", "asleep"],
             &["list", "--created-after", "tomorrowish"],
             &["rewind", "a"],
+            &["fork", "a"],
             &["completions", "tcsh"],
         ] {
             assert!(parsed(arguments).is_err(), "{arguments:?}");

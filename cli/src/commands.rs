@@ -65,6 +65,7 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Resume(given) => change::chosen(Action::Resume, given, tool).await,
         Command::Terminate(given) => change::with_reason(Action::Terminate, given, tool).await,
         Command::Rewind(given) => change::rewind(given, tool).await,
+        Command::Fork(given) => change::fork(given, tool).await,
         Command::Purge(given) => change::chosen(Action::Purge, given, tool).await,
         Command::Quarantine(given) => quarantine::quarantine(given, tool).await,
         Command::Console(given) => console::console(given, tool).await,

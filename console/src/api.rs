@@ -72,6 +72,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/resume", post(change::resume)),
         changes("/api/terminate", post(change::terminate)),
         changes("/api/rewind", post(change::rewind)),
+        changes("/api/fork", post(change::fork)),
         changes("/api/purge", post(change::purge)),
         changes("/api/bulk/prepare", post(bulk::prepare)),
         changes("/api/bulk/run", post(bulk::run)),

@@ -25,7 +25,7 @@ pub use self::attribute::{
     InvalidAttribute, InvalidCondition, attribute_as_json, attribute_condition, attributes_of_json,
 };
 pub use self::bulk::{BulkAction, BulkPrepare, BulkPrepared, BulkProgress, BulkRun};
-pub use self::change::{Done, Raise, Reason, Rewind, Start, StartEvent, Started};
+pub use self::change::{Done, Fork, Raise, Reason, Rewind, Start, StartEvent, Started};
 pub use self::cluster::{Cluster, HostRow, Shard};
 pub use self::converse::{
     AnswerKind, CompleteActivity, FailActivity, HeartbeatActivity, Published, PublishedValue,

@@ -204,6 +204,7 @@ impl From<Error> for Problem {
         let problem = match &error {
             Error::InvalidPayload { .. }
             | Error::NoSuchPosition { .. }
+            | Error::NotForkable(_)
             | Error::PastTheEnd { .. }
             | Error::StreamTrimmed { .. }
             | Error::UnknownEvent { .. }
@@ -264,6 +265,7 @@ fn kind_of(error: &Error) -> ProblemKind {
 
 fn instance_of(error: &Error) -> Option<&InstanceId> {
     match error {
+        Error::NotForkable(waits) => Some(&waits.instance),
         Error::NotFound { instance }
         | Error::AlreadyExists { instance }
         | Error::Finished { instance }

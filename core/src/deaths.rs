@@ -111,6 +111,7 @@ impl RecordedTurn {
             | Event::ExecutionRenewed { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
+            | Event::ExecutionForked { .. }
             | Event::TraceContextReceived { .. }
             | Event::TimeLimit(_) => true,
         }

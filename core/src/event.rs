@@ -1,5 +1,6 @@
 //! Events: what happened to an execution. They are stored for ever.
 
+mod fork;
 mod kind;
 mod kinds;
 mod request;
@@ -25,6 +26,7 @@ use crate::trace_context::ReceivedTrace;
 use crate::update_answer::UpdateAnswer;
 use crate::version::Version;
 
+pub use self::fork::ForkedFrom;
 pub use self::kind::EventKind;
 pub use self::request::RequestEvent;
 pub(crate) use self::stream::bytes_of;
@@ -485,5 +487,11 @@ pub enum Event {
     AttributesChanged {
         /// What became of them.
         change: Box<AttributeChange>,
+    },
+    /// The instance is a fork: what stands in front of this was copied from the log of another one, which the code
+    /// sees there as itself. Not the first turn; the [`Event::ExecutionRewound`] of it follows. (input)
+    ExecutionForked {
+        /// Of which.
+        fork: Box<ForkedFrom>,
     },
 }

@@ -106,6 +106,11 @@ impl EventQueue {
         self.events.iter()
     }
 
+    /// No other instance waits for an answer.
+    pub(crate) fn forget_requesters(&mut self) {
+        self.events.iter_mut().for_each(|event| event.by = None);
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.events.is_empty() && self.waits.is_empty()
     }

@@ -98,6 +98,7 @@ mod wellformed;
 mod answers;
 mod attempts;
 mod attributes_of;
+mod fork;
 mod open;
 mod outbox;
 mod parked;
@@ -158,11 +159,12 @@ pub use error::{
     SendError, TimedOut,
 };
 pub use event::{
-    CarriedStream, EmittedBy, Event, EventKind, RequestEvent, StreamEvent, StreamItem,
+    CarriedStream, EmittedBy, Event, EventKind, ForkedFrom, RequestEvent, StreamEvent, StreamItem,
     TimeLimitEvent,
 };
 pub use event_name::{DeclaredEvent, EventName, NamesEvent};
 pub use executor::{DriveError, Executor, Run};
+pub use fork::{Fork, NotForkable};
 pub use future::DurableFuture;
 pub use history::{History, HistoryEvent, RecordedTurn};
 pub use ids::{
@@ -191,7 +193,7 @@ pub use published::PublishedValues;
 pub use receipt::{Receipt, Sealed};
 pub use remote::{
     ActivityToken, IdReuse, InvalidActivityToken, RemoteActivity, RemoteCommand, RemoteEvent,
-    RemoteRun, RemoteStart, StartOption, ToActivityToken,
+    RemoteFork, RemoteRun, RemoteStart, StartOption, ToActivityToken,
 };
 pub use replace::{Anew, BegunAnew, Replacement, has_ended_by_itself, key_of_start, knows_start};
 pub use rewind::{NoSuchPosition, Rewind, Rewound};

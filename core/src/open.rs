@@ -196,6 +196,7 @@ impl OpenActivities {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
+            | Event::ExecutionForked { .. }
             | Event::TraceContextReceived { .. }
             | Event::TimeLimit(_) => {}
         }

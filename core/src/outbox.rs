@@ -3,6 +3,7 @@
 mod attempts;
 mod child;
 mod content;
+mod fork;
 mod ids;
 mod locks;
 mod owed;
@@ -156,6 +157,7 @@ impl Outbox {
                 released.extend(self.start_again());
                 return released;
             }
+            Event::ExecutionForked { fork } => return self.begin_fork(&fork.instance),
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
                 let limits = self.take_limits();

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 use crate::trace_context::TraceContext;
 
 pub use activity::RemoteActivity;
-pub use start::{IdReuse, RemoteStart, StartOption};
+pub use start::{IdReuse, RemoteFork, RemoteStart, StartOption};
 pub use token::{ActivityToken, InvalidActivityToken, ToActivityToken};
 
 /// A command on its way to the host that has the instance. It arrives at least once, and counts once.

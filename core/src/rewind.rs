@@ -36,7 +36,7 @@ pub struct Rewound {
     pub turns: Vec<RecordedTurn>,
 }
 
-/// There is no event in that place, or it is in the first turn: without that, nothing is left.
+/// There is no event in that place, or it is in the first turn, or in what a fork has copied: without that, nothing is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no position {position} to rewind to in a history of {length} events")]
 pub struct NoSuchPosition {
@@ -117,13 +117,13 @@ impl History {
     }
 
     /// Number of places, of what was superseded as well.
-    fn places(&self) -> u64 {
+    pub(crate) fn places(&self) -> u64 {
         self.turns().iter().map(|turn| turn.events.len().max(1) as u64).sum()
     }
 
     /// The turns in front of the one that holds a place, and the others. What stands after the end
     /// belongs to it: without it there is nothing to go on from.
-    fn split_before(
+    pub(crate) fn split_before(
         &self,
         position: u64,
     ) -> Result<(&[RecordedTurn], &[RecordedTurn]), NoSuchPosition> {
@@ -134,11 +134,21 @@ impl History {
             position < end || turn.events.iter().any(Event::is_terminal)
         };
         let place = self.turns().iter().position(holds);
-        match place.filter(|_| position < self.places()) {
-            None | Some(0) => Err(NoSuchPosition { position, length: self.len() }),
+        let begun_in = begun_in(self.turns());
+        match place.filter(|kept| position < self.places() && *kept > begun_in) {
+            None => Err(NoSuchPosition { position, length: self.len() }),
             Some(kept) => Ok(self.turns().split_at(kept)),
         }
     }
+}
+
+/// The turn in which the instance began: the first, or the one that ends what a fork has copied. Without it, nothing is
+/// left of the instance.
+fn begun_in(turns: &[RecordedTurn]) -> usize {
+    let Some(forked) = turns.iter().rposition(|turn| turn.fork().is_some()) else { return 0 };
+    let is_rewind = |event: &Event| matches!(event, Event::ExecutionRewound { .. });
+    let after = turns.iter().skip(forked);
+    forked + after.take_while(|turn| !turn.events.iter().any(is_rewind)).count()
 }
 
 /// The offsets of items that are undone are not given again: a reader may have seen them, and would take other
@@ -228,7 +238,7 @@ fn dropped_inputs(dropped: &[RecordedTurn]) -> impl Iterator<Item = Vec<Event>> 
 }
 
 /// Whether the code waits for the timer that lets it run.
-fn is_held(turns: &[RecordedTurn]) -> bool {
+pub(crate) fn is_held(turns: &[RecordedTurn]) -> bool {
     let events = turns.iter().flat_map(|turn| Arc::as_ref(&turn.events));
     events.fold(false, |held, event| {
         let is_set = matches!(event, Event::TimerCreated { id: CorrelationId::START, .. });

@@ -6,6 +6,7 @@ mod cancellation;
 mod children;
 mod compare;
 mod drops;
+mod fork;
 mod halts;
 mod limits;
 mod locks;

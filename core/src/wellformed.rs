@@ -288,6 +288,7 @@ impl WellFormed {
             | Event::VersionSelected { .. }
             | Event::PatchMarked { .. }
             | Event::ExecutionRewound { .. }
+            | Event::ExecutionForked { .. }
             | Event::StartedBy { .. }
             | Event::ChildScheduled { .. }
             | Event::ChildCompleted { .. }

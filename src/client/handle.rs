@@ -4,12 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use reenact_actors::{Error, Result};
-use reenact_core::{History, InstanceId, InvalidName, NamesEvent, Outcome};
+use reenact_core::{History, InstanceId, InvalidName, NamesEvent, Outcome, ToInstanceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::interrupt::Kind;
-use super::{Client, InstanceStatus, Interrupt, RaiseEvent};
+use super::{Client, ForkInstance, InstanceStatus, Interrupt, RaiseEvent};
 
 /// A handle on one instance, whose result is a `T`. Dropping it does nothing to the instance.
 pub struct InstanceHandle<T> {
@@ -148,6 +148,12 @@ impl<T> InstanceHandle<T> {
     /// As [`Client::rewind`].
     pub async fn rewind(&self, position: u64, reason: &str) -> Result<()> {
         self.client.rewind(self.checked_id()?, position, reason).await
+    }
+
+    /// Begins a new instance, under the id `to`, with the history of this one; see [`Client::fork`].
+    pub fn fork(&self, to: impl ToInstanceId) -> ForkInstance<T> {
+        let from = self.invalid.clone().map_or_else(|| Ok(self.id.clone()), Err);
+        ForkInstance::new(self.client.clone(), from, to.to_instance_id())
     }
 
     pub(crate) fn client(&self) -> &Client {

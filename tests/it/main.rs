@@ -28,6 +28,7 @@ mod events;
 mod failing_disk;
 mod failures;
 mod fencing;
+mod fork;
 mod from_every_turn;
 mod heartbeats;
 mod held_threads;

@@ -378,7 +378,7 @@ async fn a_position_that_is_invalid_is_refused_with_nothing_stored() {
     let refused = guard(host.rewind(&id("failed"), 1, "no")).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "instance `failed` cannot be rewound to before event 1 of 8: the first turn must stay"
+        "instance `failed` cannot go back to before event 1 of 8: its beginning must stay"
     );
     let nobody = guard(host.rewind(&id("nobody"), 3, "no")).await.unwrap_err();
     assert!(matches!(nobody, Error::NotFound { .. }), "{nobody}");

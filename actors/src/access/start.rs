@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use reenact_core::limits::MAX_TIMER;
 use reenact_core::{
-    Attributes, InstanceId, Name, Payload, ReceivedTrace, Start, TimeLimits, TraceContext, Version,
+    Attributes, InstanceId, Name, Payload, ReceivedTrace, RemoteFork, Start, TimeLimits,
+    TraceContext, Version,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -46,6 +47,17 @@ pub struct StartRequest {
     pub limits: TimeLimits,
     /// The attributes with which it begins.
     pub attributes: Attributes,
+}
+
+/// What is to begin, besides its id.
+pub(super) struct Wanted {
+    pub(super) name: Name,
+    pub(super) version: Option<Version>,
+    pub(super) start: Start,
+    pub(super) own_id: bool,
+    pub(super) event: Option<ExternalEvent>,
+    pub(super) reuse: ReusePolicy,
+    pub(super) fork: Option<Box<RemoteFork>>,
 }
 
 impl StartRequest {
@@ -118,47 +130,54 @@ impl Access {
             Some(instance) => instance,
             None => self.store().seeds.instance_id(self.store().clock.now())?,
         };
+        let seed = self.store().seeds.next();
+        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(context)));
+        let start = Start { input, seed, delay, origin: None, trace, limits, attributes };
+        let wanted = Wanted { name, version, start, own_id, event, reuse, fork: None };
+        self.begin(&instance, wanted).await?;
+        Ok(instance)
+    }
+
+    /// Lets an instance begin, on this host or by way of another.
+    pub(super) async fn begin(&self, instance: &InstanceId, wanted: Wanted) -> Result<()> {
         // In this order: a start that waits for a place does not delay the messages that may free one.
         let mut place = match self.here() {
-            Some(host) if self.is_here(&instance) => {
+            Some(host) if self.is_here(instance) => {
                 Some(host.admission.instance(|| host.make_room()).await?)
             }
             _ => None,
         };
         if let (Some(place), Some(host)) = (&mut place, self.here()) {
-            place.move_in(&host.threads.tenants_of(self.store().shard_of(&instance)));
+            place.move_in(&host.threads.tenants_of(self.store().shard_of(instance)));
         }
-        let bytes =
-            input.len() + attributes.bytes() + event.as_ref().map_or(0, ExternalEvent::bytes);
+        let Wanted { name, version, start, own_id, event, reuse, fork } = wanted;
+        let bytes = start.input.len()
+            + start.attributes.bytes()
+            + event.as_ref().map_or(0, ExternalEvent::bytes);
         let permit = self.let_in(bytes).await?;
-        let seed = self.store().seeds.next();
         let (reply, answer) = oneshot::channel();
-        let id = instance.clone();
-        let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(context)));
-        let start = Start { input, seed, delay, origin: None, trace, limits, attributes };
-        let answer = self.answer(&id, answer);
+        let answer = self.answer(instance, answer);
         let reply = Reply::admitted(reply, permit, self.client());
-        let not_before = None;
         let message = StartMessage {
             name,
             version,
             start,
-            not_before,
+            not_before: None,
             own_id,
             place,
             event,
             reuse,
+            fork,
             instead_of: Vec::new(),
             reply,
         };
-        match self.deliver_or_return(&instance, Internal::Start(Box::new(message)).into()) {
-            Ok(()) => answer.await?,
+        match self.deliver_or_return(instance, Internal::Start(Box::new(message)).into()) {
+            Ok(()) => answer.await,
             Err(message) => match &self.store().queue_client {
-                Some(remote) => self.start_remote(remote, &instance, *message).await?,
-                None => self.send(&instance, *message, answer).await?,
+                Some(remote) => self.start_remote(remote, instance, *message).await,
+                None => self.send(instance, *message, answer).await,
             },
         }
-        Ok(instance)
     }
 
     /// Whether the instance is for this host, as far as it is known now.

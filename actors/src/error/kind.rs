@@ -74,6 +74,7 @@ impl Error {
             | Self::InvalidVersion(_)
             | Self::InvalidPayload { .. }
             | Self::NoSuchPosition { .. }
+            | Self::NotForkable(_)
             | Self::PastTheEnd { .. }
             | Self::OtherExecution { .. }
             | Self::StreamTrimmed { .. }

@@ -123,35 +123,47 @@ impl InstanceState {
 /// All turns of the execution that a rewind makes.
 fn next_execution(
     before: InstanceSummary,
+    stored: Vec<StoredTurn>,
+    history: &History,
+    rewound: Rewound,
+) -> Result<Vec<TurnRecord>> {
+    let Some(execution) = before.execution.next() else {
+        return Err(Error::OverLimit {
+            what: "an instance cannot have more executions".to_owned(),
+        });
+    };
+    first_turns("rewind", InstanceSummary { execution, ..before }, stored, history, rewound)
+}
+
+/// The turns of an execution that begins with turns of another one. `what` is done is said where they are too many.
+pub(super) fn first_turns(
+    what: &str,
+    of: InstanceSummary,
     mut stored: Vec<StoredTurn>,
     history: &History,
     rewound: Rewound,
 ) -> Result<Vec<TurnRecord>> {
     let over = |what: String| Error::OverLimit { what };
-    let Some(execution) = before.execution.next() else {
-        return Err(over("an instance cannot have more executions".into()));
-    };
     let Rewound { kept, turns } = rewound;
     let count = kept + turns.len();
     if count > MAX_REWOUND_TURNS {
-        return Err(over(format!("{count} turns to rewind are over {MAX_REWOUND_TURNS}")));
+        return Err(over(format!("{count} turns to {what} are over {MAX_REWOUND_TURNS}")));
     }
     stored.truncate(kept);
-    let bytes = encoded(&before, stored, &turns)?;
+    let bytes = encoded(&of, stored, &turns)?;
     let sum: usize = bytes.iter().map(|bytes| bytes.len()).sum();
     if sum > MAX_REWOUND_BYTES {
-        return Err(over(format!("{sum} bytes to rewind are over {MAX_REWOUND_BYTES}")));
+        return Err(over(format!("{sum} bytes to {what} are over {MAX_REWOUND_BYTES}")));
     }
     let mut summary = InstanceSummary {
-        execution,
         state: State::Running,
         turns: 0,
         events: 0,
-        updated_at: turns.first().map_or(before.updated_at, |turn| turn.at),
+        updated_at: turns.first().map_or(of.updated_at, |turn| turn.at),
         // What it waits for is known once it is in memory.
         wake_at: Some(Timestamp::EPOCH),
         attributes: Attributes::default(),
-        ..before
+        ..of
     };
     let (mut suspended, mut parked) = (false, false);
     let all = history.turns().iter().take(kept).chain(&turns).zip(bytes);

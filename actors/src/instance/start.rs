@@ -27,7 +27,10 @@ impl InstanceState {
         message: Box<StartMessage>,
     ) -> Result<(), ActorProcessingErr> {
         match self.phase {
-            Phase::Fresh => self.begin(myself, *message),
+            Phase::Fresh => match message.fork.as_deref().cloned() {
+                Some(fork) => Box::pin(self.fork(myself, *message, fork)).await?,
+                None => self.begin(myself, *message),
+            },
             // The start was refused: there is no instance here.
             Phase::Absent => self.leave_to_the_next(message),
             // This actor came into memory for another message; since it looked, the id may have become free.

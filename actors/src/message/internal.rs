@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use reenact_core::{
     ActivityError, ActivityToken, ChildError, Command, CorrelationId, EmittedBy, EventKey,
-    InstanceCommand, InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, Rewind, Start,
-    SupersededCall, Timestamp, TraceContext, UpdateReturn, Version,
+    InstanceCommand, InstanceId, MessageId, Name, NotTaken, Payload, RemoteCommand, RemoteFork,
+    Rewind, Start, SupersededCall, Timestamp, TraceContext, UpdateReturn, Version,
 };
 use tokio::sync::oneshot;
 
@@ -204,6 +204,8 @@ pub(crate) struct StartMessage {
     pub(crate) event: Option<ExternalEvent>,
     /// What happens where there is an instance of the id.
     pub(crate) reuse: ReusePolicy,
+    /// The instance of which it is a fork, if it is one: its orchestration, version and input are those of that one.
+    pub(crate) fork: Option<Box<RemoteFork>>,
     /// Calls of the same parent that were undone: the instances that they started are replaced.
     pub(crate) instead_of: Vec<SupersededCall>,
     pub(crate) reply: Reply,

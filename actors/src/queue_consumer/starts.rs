@@ -1,7 +1,8 @@
 //! Handles the start of an instance from a queue.
 
 use reenact_core::{
-    Attributes, PayloadError, ReceivedTrace, RemoteStart, Start, StartOption, TimeLimits,
+    Attributes, PayloadError, ReceivedTrace, RemoteFork, RemoteStart, Start, StartOption,
+    TimeLimits,
 };
 use reenact_providers::Delivery;
 
@@ -46,7 +47,9 @@ impl MessageHandler {
         };
         let checked = catch(|| code.check_input(&input))
             .unwrap_or_else(|panic| Err(PayloadError::Decode(format!("it panicked: {panic}"))));
-        if let Err(source) = checked {
+        let fork = fork_of(options);
+        // The input of a fork is in the history that it copies.
+        if let (Err(source), None) = (checked, &fork) {
             let what = format!("the input of orchestration `{name}`");
             return refused(Error::InvalidPayload { what, source });
         }
@@ -67,6 +70,7 @@ impl MessageHandler {
                 place,
                 event,
                 reuse: reuse_of(options),
+                fork,
                 instead_of: Vec::new(),
                 reply,
             };
@@ -84,15 +88,22 @@ impl MessageHandler {
 fn reuse_of(options: &[StartOption]) -> ReusePolicy {
     let mut reuse = options.iter().filter_map(|option| match option {
         StartOption::Reuse(reuse) => Some(ReusePolicy::from(*reuse)),
-        StartOption::Limits(_) | StartOption::Attributes(_) => None,
+        StartOption::Limits(_) | StartOption::Attributes(_) | StartOption::Fork(_) => None,
     });
     reuse.next_back().unwrap_or_default()
+}
+
+fn fork_of(options: &[StartOption]) -> Option<Box<RemoteFork>> {
+    options.iter().rev().find_map(|option| match option {
+        StartOption::Fork(fork) => Some(fork.clone()),
+        StartOption::Reuse(_) | StartOption::Limits(_) | StartOption::Attributes(_) => None,
+    })
 }
 
 fn limits_of(options: &[StartOption]) -> TimeLimits {
     let mut limits = options.iter().filter_map(|option| match option {
         StartOption::Limits(limits) => Some(*limits),
-        StartOption::Reuse(_) | StartOption::Attributes(_) => None,
+        StartOption::Reuse(_) | StartOption::Attributes(_) | StartOption::Fork(_) => None,
     });
     limits.next_back().unwrap_or_default()
 }
@@ -100,7 +111,7 @@ fn limits_of(options: &[StartOption]) -> TimeLimits {
 fn attributes_of(options: &[StartOption]) -> Attributes {
     let mut given = options.iter().filter_map(|option| match option {
         StartOption::Attributes(attributes) => Some(attributes.clone()),
-        StartOption::Reuse(_) | StartOption::Limits(_) => None,
+        StartOption::Reuse(_) | StartOption::Limits(_) | StartOption::Fork(_) => None,
     });
     given.next_back().unwrap_or_default()
 }

@@ -173,6 +173,32 @@ pub(crate) struct WithReason {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
+The new instance goes on from the end of the copy with the code that its host has
+now; the other one stays as it is. `reenact history ID` shows the positions.
+
+Examples:
+  reenact fork order-7 order-7-again --before 12 --yes
+  reenact fork order-7 what-if --reason \"with the new prices\" --yes")]
+pub(crate) struct Fork {
+    /// The id of the instance
+    pub(crate) id: String,
+    /// The id of the new one
+    #[arg(value_name = "NEW_ID")]
+    pub(crate) to: String,
+    /// Copies what stands before the event at this position of the history; otherwise all
+    /// but the end
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) before: Option<u64>,
+    /// Why; it is in the history of the new one for ever
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Takes an instance that has the new id already for the fork
+    #[arg(long)]
+    pub(crate) attach: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
 `reenact history ID` shows the positions. What came at and after the position is
 superseded; the instance goes on from there with the code that its host has now.
 

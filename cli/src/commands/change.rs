@@ -1,12 +1,12 @@
 //! What changes instances that are there: by their ids, one after the other, or by conditions.
 
-use reenact::console::dto::{Action, Reason, Rewind as RewindBody};
+use reenact::console::dto::{Action, Fork as ForkBody, Reason, Rewind as RewindBody, Started};
 use serde_json::{Value, json};
 
 use super::bulk;
 use super::start::value;
 use crate::api::{Api, of};
-use crate::arguments::changes::{Chosen, Rewind, WithReason};
+use crate::arguments::changes::{Chosen, Fork, Rewind, WithReason};
 use crate::arguments::filter::Filter;
 use crate::confirm::confirm;
 use crate::failure::{Code, Done, Failure};
@@ -95,6 +95,26 @@ pub(crate) async fn rewind(given: Rewind, tool: &mut Tool) -> Done {
     opened.close().await
 }
 
+pub(crate) async fn fork(given: Fork, tool: &mut Tool) -> Done {
+    let (id, to) = (printable(&given.id), printable(&given.to));
+    let place = match given.before {
+        Some(position) => format!("up to before event {position}"),
+        None => "but for its end".to_owned(),
+    };
+    confirm(
+        tool,
+        &format!("{to} begins with the history of {id}, {place}, and goes on from there."),
+    )
+    .await?;
+    let opened = tool.changing().await?;
+    let Fork { before, attach, .. } = given;
+    let reason = given.reason.unwrap_or_default();
+    let body = ForkBody { to: given.to, before, reason, attach };
+    let begun: Started = opened.api.post("api/fork", &of(&given.id), &value(&body)?).await?;
+    done(Action::Fork, &begun.id, tool)?;
+    opened.close().await
+}
+
 /// What is about to be done, and to which.
 fn question(action: Action, ids: &[String]) -> String {
     let shown: Vec<_> = ids.iter().take(SAMPLE).map(|id| printable(id)).collect();
@@ -120,6 +140,7 @@ pub(super) fn imperative(action: Action) -> &'static str {
         Action::Resume => "Resume",
         Action::Terminate => "Terminate",
         Action::Rewind => "Rewind",
+        Action::Fork => "Fork",
         Action::Purge => "Purge",
     }
 }
@@ -134,6 +155,7 @@ pub(super) fn past(action: Action) -> &'static str {
         Action::Resume => "resumed",
         Action::Terminate => "terminated",
         Action::Rewind => "rewound",
+        Action::Fork => "forked as",
         Action::Purge => "purged",
     }
 }

@@ -65,6 +65,9 @@ pub(crate) fn lines(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
                 .into(),
         ),
     ];
+    if let Some(from) = &view.forked_from {
+        pairs.push(("fork of", printable(from).into()));
+    }
     if let Some(rewound) = &view.rewound {
         let reason = why::words(&rewound.since.reason);
         pairs.push(("rewound", format!("{}; {reason}", at(rewound.since.at)).into()));

@@ -37,6 +37,7 @@ async fn each_command_has_examples() {
         "resume",
         "terminate",
         "rewind",
+        "fork",
         "purge",
         "quarantine",
         "export",

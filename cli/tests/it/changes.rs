@@ -56,6 +56,7 @@ async fn what_is_hard_to_undo_needs_a_yes_in_a_pipe() {
         &["purge", "ada"][..],
         &["terminate", "order-1"],
         &["rewind", "bill", "--to", "1"],
+        &["fork", "bill", "bill-2"],
         &["cancel", "order-1", "ada"],
         &["purge", "--state", "completed"],
         &["suspend", "--name", "order"],
@@ -96,6 +97,22 @@ async fn a_finished_instance_refuses_what_it_cannot_take() {
     on(&directory, &["purge", "order-1", "--yes"]).await.refused(4);
     on(&directory, &["cancel", "nobody"]).await.refused(3);
     on(&directory, &["rewind", "bill", "--to", "999", "--yes"]).await.refused(2);
+}
+
+#[tokio::test]
+async fn a_fork_is_made_where_no_host_runs_and_the_other_one_stays() {
+    let (_scratch, directory) = store().await;
+    let before = on(&directory, &["history", "order-1", "--json"]).await.json();
+    let forked =
+        on(&directory, &["fork", "order-1", "order-1b", "-r", "what if", "--yes"]).await.fine();
+    assert!(forked.contains("forked as order-1b"), "{forked}");
+    let shown = on(&directory, &["show", "order-1b"]).await.fine();
+    assert!(shown.contains("fork of") && shown.contains("what if"), "{shown}");
+    assert_eq!(on(&directory, &["history", "order-1", "--json"]).await.json(), before);
+    on(&directory, &["fork", "order-1", "order-1b", "--yes"]).await.refused(4);
+    on(&directory, &["fork", "order-1", "order-1b", "--attach", "--yes"]).await.fine();
+    on(&directory, &["fork", "nobody", "order-2", "--yes"]).await.refused(3);
+    on(&directory, &["fork", "order-1", "order-2", "--before", "999", "--yes"]).await.refused(2);
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use reenact_actors::{Error, ExternalEvent, ReusePolicy, StartRequest};
+use reenact_actors::{Error, ExternalEvent, ForkRequest, ReusePolicy, StartRequest};
 use reenact_core::{InstanceId, Name, Payload, TimeLimits, Version};
 use serde_json::Value;
 
 use super::body::JsonBody;
 use super::openapi::Id;
-use crate::dto::{Done, Raise, Reason, Rewind, Start, Started, attributes_of_json};
+use crate::dto::{Done, Fork, Raise, Reason, Rewind, Start, Started, attributes_of_json};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -129,6 +129,25 @@ pub(crate) async fn rewind(
     params.end()?;
     shared.access().rewind(&id, position, &reason).await?;
     Ok(Json(Done::DONE))
+}
+
+/// Begins a new instance with the first turns of the history of an instance, which stays as it is.
+#[utoipa::path(
+    post, path = "/api/fork", tag = "changes", params(Id), request_body = Fork,
+    responses((status = 200, description = "The new instance has begun", body = Started))
+)]
+pub(crate) async fn fork(
+    State(shared): State<Shared>,
+    mut params: Params,
+    JsonBody(Fork { to, before, reason, attach }): JsonBody<Fork>,
+) -> Result<Json<Started>, Problem> {
+    let from = params.id()?;
+    params.end()?;
+    let instance = InstanceId::new(to)?;
+    let id = instance.to_string();
+    let request = ForkRequest { from, instance, before, reason, or_attach: attach };
+    shared.access().fork(request).await?;
+    Ok(Json(Started { id }))
 }
 
 /// Removes a finished instance with its history, for good.

@@ -58,7 +58,8 @@ fn actions(view: &InstanceView) -> Vec<Action> {
     let is_readable = view.unreadable.is_none();
     if state.is_finished() {
         let purge = view.summary.is_over().then_some(Action::Purge);
-        return is_readable.then_some(Action::Rewind).into_iter().chain(purge).collect();
+        let again = [Action::Rewind, Action::Fork].into_iter().filter(|_| is_readable);
+        return again.chain(purge).collect();
     }
     if state == InstanceState::Importing {
         return vec![Action::Purge];
@@ -72,6 +73,7 @@ fn actions(view: &InstanceView) -> Vec<Action> {
         (Action::Resume, is_held),
         (Action::Terminate, true),
         (Action::Rewind, is_readable),
+        (Action::Fork, is_readable),
     ];
     all.into_iter().filter(|(_, can)| *can).map(|(action, _)| action).collect()
 }

@@ -40,7 +40,7 @@ pub(crate) struct Id {
         items::page, items::watch,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,
-        change::terminate, change::rewind, change::purge,
+        change::terminate, change::rewind, change::fork, change::purge,
         converse::published, converse::update,
         converse::complete, converse::fail, converse::heartbeat,
         bulk::prepare, bulk::run, bulk::stop,

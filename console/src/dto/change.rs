@@ -101,6 +101,24 @@ pub struct Rewind {
     pub reason: String,
 }
 
+/// Where a new instance begins with the history of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fork {
+    /// The id of the new instance.
+    pub to: String,
+    /// The event before which the copy ends: neither the turn that holds it nor any after it is copied. Without it, all
+    /// is copied but the turn of the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: String,
+    /// An instance that has the id already is taken for the fork.
+    #[serde(default)]
+    pub attach: bool,
+}
+
 /// It is done, and durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Done {

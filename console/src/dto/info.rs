@@ -47,11 +47,13 @@ pub enum Action {
     Rewind,
     /// Remove it with its history.
     Purge,
+    /// Begin a new instance with its history.
+    Fork,
 }
 
 impl Action {
     /// All that there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Start,
         Self::Raise,
         Self::Cancel,
@@ -60,6 +62,7 @@ impl Action {
         Self::Terminate,
         Self::Rewind,
         Self::Purge,
+        Self::Fork,
     ];
 
     /// Its name, as it is written in JSON.
@@ -73,6 +76,7 @@ impl Action {
             Self::Terminate => "terminate",
             Self::Rewind => "rewind",
             Self::Purge => "purge",
+            Self::Fork => "fork",
         }
     }
 }

@@ -103,6 +103,9 @@ pub struct ExecutionState {
     /// The newest rewind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewound: Option<Rewound>,
+    /// The instance of which it is a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<String>,
     /// That it is suspended, since when and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Since>,
@@ -169,6 +172,7 @@ pub struct Since {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rewound {
     /// When, where, and why.
+    #[serde(flatten)]
     pub since: Since,
     /// Events that were undone.
     pub dropped: u64,

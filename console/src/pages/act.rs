@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use reenact_actors::ExternalEvent;
+use reenact_actors::{ExternalEvent, ForkRequest};
 use reenact_core::InstanceId;
 use reenact_providers::InstanceSummary;
 
@@ -24,6 +24,8 @@ struct Asked {
     key: String,
     reason: String,
     position: String,
+    /// The id of a fork.
+    to: String,
 }
 
 /// `GET act?do=..&id=..`: asks.
@@ -39,6 +41,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
     let asked = Asked {
         name: params.text("name")?.unwrap_or_default(),
         position: params.text("position")?.unwrap_or_default(),
+        to: params.text("to")?.unwrap_or_default(),
         ..Asked::default()
     };
     params.end()?;
@@ -87,10 +90,12 @@ async fn done(page: &Page, body: &[u8]) -> Result<Address, Refused> {
         key: form.text("key").trim().to_owned(),
         reason: form.text("reason").trim().to_owned(),
         position: form.text("position").trim().to_owned(),
+        to: form.text("to").trim().to_owned(),
     };
     let Err(problem) = carry_out(page, action, &id, &asked).await else {
         return Ok(match action {
             Action::Purge => Address::page("instances").with("did", "purge"),
+            Action::Fork => Address::instance(&asked.to).with("did", "fork"),
             action => Address::instance(id.as_str()).with("did", action.name()),
         });
     };
@@ -120,6 +125,7 @@ async fn carry_out(
         Action::Resume => access.resume(id).await?,
         Action::Terminate => access.terminate(id, &asked.reason).await?,
         Action::Rewind => access.rewind(id, asked.position()?, &asked.reason).await?,
+        Action::Fork => access.fork(asked.fork(id)?).await?,
         Action::Purge => access.purge(id).await?,
     }
     Ok(())
@@ -196,12 +202,19 @@ fn fields(
                 p.hint { "Of the events with one key the first counts; the others are dropped." }
             }
         }
-        @if action == Action::Rewind {
+        @if action == Action::Fork {
+            div.field {
+                label for="to" { "Id of the new instance" }
+                input id="to" name="to" value=(asked.to) required autocomplete="off" spellcheck="false" aria-describedby=[wrong];
+            }
+        }
+        @if matches!(action, Action::Rewind | Action::Fork) {
             div.field {
                 label for="position" { "To before the turn of event number" }
-                input id="position" name="position" type="number" required min="1" max=(summary.events.saturating_sub(1))
+                input id="position" name="position" type="number" required[action == Action::Rewind] min="1" max=(summary.events.saturating_sub(1))
                     value=(asked.position) aria-describedby=[wrong];
                 p.hint {
+                    @if action == Action::Fork { "Without a number, all is copied but the end. " }
                     "The history has the events 0 to " (summary.events.saturating_sub(1)) ". "
                     a href=(Address::instance(summary.instance.as_str()).at("events")) { "Look at them" } " to find the place."
                 }
@@ -227,6 +240,12 @@ impl Asked {
         };
         let event = ExternalEvent::new(self.name.as_str(), &data)?;
         Ok(if self.key.is_empty() { event } else { event.with_key(&self.key)? })
+    }
+
+    fn fork(&self, id: &InstanceId) -> Result<ForkRequest, Problem> {
+        let before = if self.position.is_empty() { None } else { Some(self.position()?) };
+        let (from, instance) = (id.clone(), InstanceId::new(&*self.to)?);
+        Ok(ForkRequest { from, instance, before, reason: self.reason.clone(), or_attach: false })
     }
 
     fn position(&self) -> Result<u64, Problem> {

@@ -15,11 +15,12 @@ pub(crate) struct Deed {
 }
 
 /// Those that a page of an instance offers, in this order.
-pub(crate) const OF_AN_INSTANCE: [Action; 7] = [
+pub(crate) const OF_AN_INSTANCE: [Action; 8] = [
     Action::Raise,
     Action::Resume,
     Action::Suspend,
     Action::Rewind,
+    Action::Fork,
     Action::Cancel,
     Action::Terminate,
     Action::Purge,
@@ -98,6 +99,16 @@ pub(crate) const fn deed(action: Action) -> Deed {
                 "The instance is taken back to before the turn of an event, and goes on from there with the code that the host has now.",
                 "What the code did after that is undone. What activities have done outside stands, and they may run again.",
                 "External events that had come are kept, and come again.",
+            ],
+            has_reason: true,
+            is_grave: false,
+        },
+        Action::Fork => Deed {
+            verb: "Fork",
+            effects: &[
+                "A new instance begins with a copy of the history, and goes on from there with the code that the host has now. This one stays as it is.",
+                "What activities have done is not done again. Those that were under way run for the new instance.",
+                "No message of the copy is sent again. Events that come to this instance later do not come to the new one.",
             ],
             has_reason: true,
             is_grave: false,

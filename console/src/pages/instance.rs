@@ -136,6 +136,7 @@ fn said(did: Option<&str>) -> Markup {
         "resume" => "The instance goes on.",
         "terminate" => "The instance is terminated.",
         "rewind" => "The instance is rewound.",
+        "fork" => "The instance has begun, as a fork.",
         _ => return html! {},
     };
     html! { div.note.done id="did" role="status" { (done) } }

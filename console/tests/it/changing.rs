@@ -111,7 +111,7 @@ async fn an_instance_is_suspended_resumed_cancelled_and_purged() {
     program.over("a").await;
     let ended = state().await;
     assert_eq!(ended["view"]["outcome"], json!({"kind": "cancelled", "reason": "no more"}));
-    assert_eq!(ended["actions"], json!(["rewind", "purge"]));
+    assert_eq!(ended["actions"], json!(["rewind", "fork", "purge"]));
     post(&console, "/api/purge?id=a", json!({})).await.ok();
     get(&console, "/api/instance?id=a").await.problem(404);
 }
@@ -131,8 +131,30 @@ async fn a_failed_instance_is_rewound_to_before_the_step_that_failed() {
     let history = get(&console, "/api/history?id=a").await.ok();
     let kinds: Vec<_> = history["events"].as_array().unwrap().iter().map(|e| &e["kind"]).collect();
     assert!(kinds.contains(&&json!("execution_rewound")), "{kinds:?}");
+    let rewound = get(&console, "/api/instance?id=a").await.ok();
+    assert_eq!(rewound["view"]["rewound"]["reason"], "the card is valid again");
     let past = json!({"position": 1000});
     post(&console, "/api/rewind?id=a", past).await.problem(422);
+}
+
+#[tokio::test]
+async fn an_instance_is_forked_and_stays_as_it_is() {
+    let program = Program::start().await;
+    program.begin("wait", "a", json!(null)).await;
+    let console = program.console();
+    let before = get(&console, "/api/history?id=a").await.ok();
+    let fork = json!({"to": "b", "reason": "what if"});
+    assert_eq!(post(&console, "/api/fork?id=a", fork.clone()).await.ok(), json!({"id": "b"}));
+    let begun = get(&console, "/api/instance?id=b").await.ok();
+    assert_eq!(begun["view"]["forked_from"], "a");
+    assert_eq!(begun["view"]["rewound"]["reason"], "what if");
+    assert_eq!(get(&console, "/api/history?id=a").await.ok(), before);
+    let taken = post(&console, "/api/fork?id=a", fork).await.problem(409);
+    assert_eq!(taken["kind"], "already_exists");
+    let attached = json!({"to": "b", "attach": true});
+    post(&console, "/api/fork?id=a", attached).await.ok();
+    post(&console, "/api/fork?id=a", json!({"to": "c", "before": 0})).await.problem(422);
+    post(&console, "/api/fork?id=a", json!({"to": ""})).await.problem(400);
 }
 
 #[tokio::test]
@@ -149,10 +171,11 @@ async fn terminating_asks_nobody() {
 async fn changes_of_what_is_not_there_are_problems() {
     let program = Program::start().await;
     let console = program.console();
-    for path in ["raise", "cancel", "suspend", "resume", "terminate", "rewind", "purge"] {
+    for path in ["raise", "cancel", "suspend", "resume", "terminate", "rewind", "fork", "purge"] {
         let body = match path {
             "raise" => json!({"name": "Go"}),
             "rewind" => json!({"position": 3}),
+            "fork" => json!({"to": "other"}),
             _ => json!({}),
         };
         let address = with_id(&format!("/api/{path}"), "no such");

@@ -89,6 +89,34 @@ async fn an_instance_is_rewound_to_before_an_event() {
 }
 
 #[tokio::test]
+async fn an_instance_is_forked_to_before_an_event() {
+    let site = Site::open().await;
+    site.begin("wait", "w", json!(1)).await;
+    let send = [("do", "raise"), ("id", "w"), ("name", "Go"), ("data", "1")];
+    site.send("/act", &send).await.leads_to();
+    site.access.outcome(&id("w")).await.expect("it ends");
+    site.get("/act?do=fork&id=w&position=3")
+        .await
+        .is(200)
+        .has("name=\"to\"")
+        .has("value=\"3\"")
+        .has("This one stays as it is");
+    let fields =
+        [("do", "fork"), ("id", "w"), ("to", "w2"), ("position", "3"), ("reason", "what if")];
+    assert_eq!(site.send("/act", &fields).await.leads_to(), "instance?id=w2&did=fork");
+    site.get("/instance?id=w2&did=fork")
+        .await
+        .has("as a fork")
+        .has("Fork of")
+        .has("what if")
+        .has("execution forked");
+    site.send("/act", &[("do", "fork"), ("id", "w"), ("to", "")])
+        .await
+        .is(400)
+        .has("role=\"alert\"");
+}
+
+#[tokio::test]
 async fn a_bulk_action_shows_its_count_and_runs_when_that_is_confirmed() {
     let site = Site::open().await;
     for instance in ["w1", "w2", "other"] {

@@ -37,6 +37,12 @@ impl CorrelationBuffer {
         self.waker_of_newly_ready(&before)
     }
 
+    /// No other instance waits for the answer to an update that has come.
+    pub(crate) fn forget_requesters(&mut self) {
+        self.queues.values_mut().for_each(EventQueue::forget_requesters);
+        self.key_of_last.iter_mut().for_each(|last| last.by = None);
+    }
+
     pub(super) fn unsubscribe(&mut self, name: &Name, id: CorrelationId) -> Option<Waker> {
         let is_beside_any = self.any.as_ref().is_some_and(|any| !any.is_empty());
         let before = if is_beside_any { self.ready_waits() } else { BTreeSet::new() };

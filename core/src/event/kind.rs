@@ -111,6 +111,7 @@ kinds! {
     Streamed,
     TimeLimit,
     AttributesChanged,
+    ExecutionForked,
 }
 
 impl fmt::Display for EventKind {

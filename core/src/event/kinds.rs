@@ -51,6 +51,7 @@ impl Event {
             | Self::VersionSelected { .. }
             | Self::PatchMarked { .. }
             | Self::ExecutionRewound { .. }
+            | Self::ExecutionForked { .. }
             | Self::StartedBy { .. }
             | Self::ChildScheduled { .. }
             | Self::ChildCompleted { .. }
@@ -102,6 +103,7 @@ impl Event {
             | Self::TaskAttemptFailed { .. }
             | Self::TaskHeartbeat { .. }
             | Self::ExecutionRewound { .. }
+            | Self::ExecutionForked { .. }
             | Self::ChildCompleted { .. }
             | Self::ChildFailed { .. }
             | Self::MessagesDelivered { .. }
@@ -233,6 +235,7 @@ impl Event {
             | Self::VersionSelected { .. }
             | Self::PatchMarked { .. }
             | Self::ExecutionRewound { .. }
+            | Self::ExecutionForked { .. }
             | Self::StartedBy { .. }
             | Self::MessagesDelivered { .. }
             | Self::MessageRefused { .. }
@@ -293,6 +296,7 @@ impl Event {
             | Self::TaskHeartbeat { .. }
             | Self::VersionSelected { .. }
             | Self::ExecutionRewound { .. }
+            | Self::ExecutionForked { .. }
             | Self::StartedBy { .. }
             | Self::ChildCompleted { .. }
             | Self::ChildFailed { .. }
@@ -370,6 +374,9 @@ impl Event {
             | Self::ExecutionSuspended { reason }
             | Self::ExecutionParked { reason }
             | Self::ExecutionRewound { reason, .. } => reason.len(),
+            Self::ExecutionForked { fork } => {
+                fork.from.as_str().len() + fork.instance.as_str().len()
+            }
             Self::EventKeysCarried { keys } | Self::CommandsReceived { keys } => {
                 keys.iter().map(|key| key.as_str().len()).sum()
             }

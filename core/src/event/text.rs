@@ -54,6 +54,7 @@ impl fmt::Display for Event {
             Self::ExecutionRewound { reason, dropped, .. } => {
                 write!(f, " by {dropped} events: {reason}")
             }
+            Self::ExecutionForked { fork } => write!(f, " from `{}`", fork.from),
             Self::ExecutionStarted { .. }
             | Self::TaskScheduled { .. }
             | Self::TaskCompleted { .. }

@@ -90,6 +90,12 @@ impl Machine {
                 self.note(|running| running.rewound = true);
                 self.halted()
             }
+            Event::ExecutionForked { fork } => {
+                self.shared.lock().begin_fork(&fork.instance);
+                // Its rewind follows, and the timer after which the code may run.
+                self.note(|running| running.rewound = true);
+                self.halted()
+            }
             Event::TimerFired { id: CorrelationId::START } => {
                 self.note(|running| running.rewound = false);
                 let id = CorrelationId::START;

@@ -209,6 +209,10 @@ impl Passed {
             Event::ExecutionRewound { seed, .. } => {
                 key_of_rewind(*seed).iter().for_each(|key| state.buffer.commands.remember(key));
             }
+            Event::ExecutionForked { fork } => {
+                state.begin_fork(&fork.instance);
+                self.untaken.values_mut().for_each(|(_, raised)| raised.by = None);
+            }
             Event::StatusSet { status } => state.note_status(status.clone()),
             Event::UpdateAnswered { key, answer } => {
                 state.updates.remember(key.clone(), answer.clone());

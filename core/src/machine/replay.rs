@@ -15,7 +15,8 @@ use crate::wellformed::WellFormed;
 ///
 /// Where the code [went on as new](RecordedTurn::is_renewal) in its log, only what comes after the newest
 /// such turn is re-enacted. [`renewed_in`](Self::renewed_in) must be given that turn: a shell
-/// that does not know reads the log twice.
+/// that does not know reads the log twice. So it does with the log of a fork, as
+/// [`forked_from`](Self::forked_from) says.
 #[derive(Debug)]
 pub struct Replay {
     machine: Machine,
@@ -41,6 +42,14 @@ impl Replay {
     #[must_use]
     pub fn renewed_in(self, turn: u64) -> Self {
         Self { passing: Some((Box::default(), turn)), ..self }
+    }
+
+    /// Of a fork: its first turns were copied from the log of this instance, which is that of the first
+    /// [`Event::ExecutionForked`](crate::Event::ExecutionForked). Before the first turn is taken in.
+    #[must_use]
+    pub fn forked_from(self, instance: InstanceId) -> Self {
+        self.machine.shared.lock().begin_as(instance);
+        self
     }
 
     /// Takes in the next turn.
@@ -91,6 +100,9 @@ impl Machine {
         let mut replay = Replay::new(code, instance, execution, config);
         if let Some(renewed) = history.iter().rposition(RecordedTurn::is_renewal) {
             replay = replay.renewed_in(renewed as u64);
+        }
+        if let Some(fork) = history.iter().find_map(RecordedTurn::fork) {
+            replay = replay.forked_from(fork.from.clone());
         }
         history.iter().try_for_each(|turn| replay.apply(turn))?;
         replay.finish()

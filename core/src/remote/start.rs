@@ -1,10 +1,13 @@
 //! Starts that go through a queue.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+
 use serde::{Deserialize, Serialize};
 
 use super::RemoteEvent;
 use crate::attributes::Attributes;
-use crate::ids::Name;
+use crate::ids::{ExecutionId, InstanceId, Name};
 use crate::options::TimeLimits;
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -40,6 +43,21 @@ pub enum StartOption {
     Limits(TimeLimits),
     /// The attributes with which it begins.
     Attributes(Attributes),
+    /// It begins as a fork of another instance, with the orchestration, version and input of that one.
+    Fork(Box<RemoteFork>),
+}
+
+/// Of what a fork is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteFork {
+    /// The instance that is forked.
+    pub from: InstanceId,
+    /// The execution of it whose history is copied: when it is gone by then, there is no fork.
+    pub execution: ExecutionId,
+    /// To before the event in this place.
+    pub before: Option<u64>,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// What a start does where there is an instance of its id, by the state of that one. A set of states is a

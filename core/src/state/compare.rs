@@ -201,6 +201,7 @@ fn differences(recorded: &Event, found: &Event, strict: bool) -> Option<(String,
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
             // It is taken from the log.
+            | Event::ExecutionForked { .. }
             | Event::TraceContextReceived { .. }
             | Event::TimeLimit(_),
             _,

@@ -35,6 +35,11 @@ impl OpenUpdates {
         core::mem::take(&mut self.open).into_values().collect()
     }
 
+    /// No other instance waits for an answer.
+    pub(super) fn forget_requesters(&mut self) {
+        self.open.values_mut().for_each(|(_, event)| event.by = None);
+    }
+
     /// It is answered.
     pub(crate) fn remember(&mut self, key: EventKey, answer: UpdateAnswer) {
         if let Some((_, event)) = self.open.remove(&key) {

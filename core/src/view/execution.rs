@@ -55,8 +55,10 @@ pub struct ExecutionView {
     pub execution_ends_at: Option<Timestamp>,
     /// When the instance fails for the time limit of all its executions, if it has one and has not ended.
     pub total_ends_at: Option<Timestamp>,
-    /// The newest rewind that is in this log.
+    /// The newest rewind that is in this log. That of a fork says what it left out.
     pub rewound: Option<ViewedRewind>,
+    /// Of which instance it is a fork, if it is one.
+    pub forked_from: Option<InstanceId>,
     /// That it is suspended, since when and why.
     pub suspended: Option<Since>,
     /// That it is parked, since when and why: its code does not fit its log, or is not there.

@@ -74,6 +74,7 @@ impl Viewer {
                 let since = self.since(reason);
                 self.rewound = Some(ViewedRewind { since, dropped: *dropped });
             }
+            Event::ExecutionForked { fork } => self.forked_from = Some(fork.from.clone()),
             Event::ExecutionRenewed { input, taken } => self.begin_anew(input, taken),
             Event::ExecutionCompleted { .. }
             | Event::ExecutionFailed { .. }

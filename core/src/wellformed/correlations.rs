@@ -117,6 +117,7 @@ impl WellFormed {
             | Event::ExecutionParked { .. }
             | Event::ExecutionUnparked
             | Event::TaskLocal { .. }
+            | Event::ExecutionForked { .. }
             | Event::TraceContextReceived { .. }
             | Event::TimeLimit(_) => Ok(()),
         }

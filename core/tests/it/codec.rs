@@ -20,7 +20,7 @@ use events::{
     cancelled_errors, command_sent, commands_received, events_of_any, events_of_attempts,
     events_of_cancel_and_suspend, events_of_continue_as_new, events_of_locks, events_of_parking,
     events_of_requests, events_of_streams, events_of_the_first_version,
-    events_of_the_second_version, events_of_updates, events_of_versions, every_event,
+    events_of_the_second_version, events_of_updates, events_of_versions, every_event, forked,
     further_events, further_events_of_attempts, further_events_of_commands_sent,
     further_events_of_requests, renewed, rewound, status_set, task_deferred, task_local,
     task_tagged, trace_received, value_published,
@@ -222,6 +222,11 @@ fn what_version_1_wrote_of_updates_is_read_for_ever() {
 fn what_version_1_wrote_of_attributes_is_read_for_ever() {
     let events = [vec![attributes_changed()], further_changes_of_attributes()].concat();
     assert_read_for_ever("turns_v1_attributes.bin", &each_and_all(&events));
+}
+
+#[test]
+fn what_version_1_wrote_of_forks_is_read_for_ever() {
+    assert_read_for_ever("turns_v1_forked.bin", &each_and_all(&[forked()]));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod executor;
 mod external_events;
 mod fan_out;
 mod foreign_awaits;
+mod fork;
 mod host_deaths;
 mod instance_commands;
 mod lifecycle;

@@ -9,7 +9,7 @@ use reenact_core::codec::{
 use reenact_core::{
     ActivityError, CorrelationId, EventKey, ExecutionId, IdReuse, InstanceId, Message, MessageBody,
     MessageId, MessageKind, Name, NotTaken, Origin, Payload, Relation, RemoteCommand, RemoteEvent,
-    RemoteRun, RemoteStart, StartOption, TimeLimits, Timestamp, Version,
+    RemoteFork, RemoteRun, RemoteStart, StartOption, TimeLimits, Timestamp, Version,
 };
 
 fn name(text: &str) -> Name {
@@ -167,16 +167,33 @@ fn what_version_1_said_of_starts_is_read_for_ever() {
     let limited = MessageBody::Limited { limits, body: Box::new(begin) };
     let (from, message) = (id("parent"), message(MessageKind::Start, limited));
     let commands = [start(&options[..1]), start(&options), RemoteCommand::Tell { from, message }];
+    assert_read_for_ever("commands_v1_starts.bin", &commands);
+}
+
+#[test]
+fn what_version_1_said_of_forks_is_read_for_ever() {
+    let fork = |before, reason: &str| {
+        let (from, execution) = (id("order-7"), ExecutionId(3));
+        StartOption::Fork(Box::new(RemoteFork { from, execution, before, reason: reason.into() }))
+    };
+    let start = |options: &[StartOption]| RemoteCommand::StartWith {
+        start: Box::new(start()),
+        options: options.to_vec(),
+    };
+    let commands = [start(&[fork(None, "")]), start(&[fork(Some(300), "what if")])];
+    assert_read_for_ever("commands_v1_forks.bin", &commands);
+}
+
+fn assert_read_for_ever(name: &str, commands: &[RemoteCommand]) {
     let encoded: Vec<_> =
         commands.iter().map(|c| encode_command(c).expect("a command encodes")).collect();
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/commands_v1_starts.bin");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     if std::env::var_os("WRITE_FIXTURES").is_some() && !path.exists() {
         std::fs::write(&path, write(&encoded)).expect("a writable directory");
     }
     assert_eq!(write(&encoded), std::fs::read(path).expect("the fixture is checked in"));
     for (bytes, command) in encoded.iter().zip(commands) {
-        assert_eq!(decode_command(bytes), Ok(command));
+        assert_eq!(decode_command(bytes).as_ref(), Ok(command));
     }
 }
 

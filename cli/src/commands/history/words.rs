@@ -21,7 +21,7 @@ pub(super) fn style(kind: &str) -> Style {
         "execution_parked" | "execution_suspended" | "cancel_requested" | "execution_cancelled" => {
             WARN
         }
-        "execution_rewound" => WARN,
+        "execution_rewound" | "execution_forked" => WARN,
         "task_configured" | "version_selected" | "patch_marked" | "messages_delivered" => FAINT,
         _ => PLAIN,
     }

@@ -46,6 +46,7 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
     let rewound = execution.rewound.as_ref().map(|rewound| {
         html! { (parts::count(rewound.dropped, "event was", "events were")) " undone " (time::ago(rewound.since.at, page.now)) ": " (parts::text(&rewound.since.reason)) }
     });
+    let forked_from = execution.forked_from.as_ref().map(|from| parts::instance(from.as_str()));
     let patches: Vec<_> = execution.patches.iter().map(|patch| patch.as_str()).collect();
     let content = parts::facts(&[
         ("Orchestration", Some(html! { (summary.name) })),
@@ -66,6 +67,7 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
         ("Started by", parent),
         ("Shard", Some(html! { (view.shard.0) ", " (place) })),
         ("Patches", (!patches.is_empty()).then(|| html! { (patches.join(", ")) })),
+        ("Fork of", forked_from),
         ("Rewound", rewound),
     ]);
     Card { id: "facts", title: "About it", live: true, aside: None }.around_text(content)
@@ -120,7 +122,7 @@ pub(crate) fn possible(summary: &InstanceSummary) -> Vec<Action> {
     let state = summary.state;
     let is_possible = |action: &Action| match action {
         Action::Start => false,
-        Action::Rewind => summary.events > 1 && state != InstanceState::Importing,
+        Action::Rewind | Action::Fork => summary.events > 1 && state != InstanceState::Importing,
         Action::Purge => summary.is_over(),
         Action::Resume => matches!(state, InstanceState::Suspended | InstanceState::Parked),
         Action::Suspend => state == InstanceState::Running,

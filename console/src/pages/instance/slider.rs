@@ -96,6 +96,7 @@ pub(super) fn state(page: &Page, id: &str, after: Option<&StateAfter>) -> Result
                 a href=(Address::instance(id).with("near", after.position).with("after", after.position).at("events")) { "Show it among the events" }
                 @if page.may_change() && after.position > 0 {
                     a data-action="rewind" href=(Address::act("rewind", id).with("position", after.position)) { "Rewind to before it…" }
+                    a data-action="fork" href=(Address::act("fork", id).with("position", after.position)) { "Fork to before it…" }
                 }
             }
         }

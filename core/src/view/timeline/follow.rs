@@ -170,6 +170,7 @@ impl TimelineBuilder {
             | Event::TaskDeferred { .. }
             | Event::RunAnnounced { .. }
             | Event::RunSurvived
+            | Event::ExecutionForked { .. }
             | Event::TraceContextReceived { .. }
             | Event::TimeLimit(_) => {}
         }

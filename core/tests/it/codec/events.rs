@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reenact_core::{
     ActivityError, ActivityErrorKind, CarriedStream, CorrelationId, EmittedBy, Event, EventKey,
-    InstanceCommand, InstanceId, Message, MessageBody, MessageId, MessageKind, NotTaken, OrStart,
-    OrchestrationError, OrchestrationErrorKind, Payload, RecordedOptions, RecordedRetry, Request,
-    RequestEvent, Requester, StreamEvent, StreamItem, StreamWindow, Timestamp, UpdateAnswer,
-    UpdateReturn, Version,
+    ExecutionId, ForkedFrom, InstanceCommand, InstanceId, Message, MessageBody, MessageId,
+    MessageKind, NotTaken, OrStart, OrchestrationError, OrchestrationErrorKind, Payload,
+    RecordedOptions, RecordedRetry, Request, RequestEvent, Requester, StreamEvent, StreamItem,
+    StreamWindow, Timestamp, UpdateAnswer, UpdateReturn, Version,
 };
 
 use super::attributes::attributes_changed;
@@ -34,7 +34,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         events_of_requests().into_iter().take(1).collect(),
         events_of_streams()[..1].to_vec(),
         events_of_time_limits()[..1].to_vec(),
-        vec![attributes_changed()],
+        vec![attributes_changed(), forked()],
     ]
     .concat();
     [first.concat(), later.concat(), events_of_children(), newest].concat()
@@ -358,6 +358,13 @@ pub(crate) fn events_of_versions() -> Vec<Event> {
 /// That which came with rewinds.
 pub(crate) fn rewound() -> Event {
     Event::ExecutionRewound { reason: "the price was wrong".into(), dropped: 300, seed: 1 << 62 }
+}
+
+/// That which came with forks.
+pub(crate) fn forked() -> Event {
+    let id = |text| InstanceId::new(text).expect("an id");
+    let (from, execution, instance) = (id("order-7"), ExecutionId(300), id("order-8"));
+    Event::ExecutionForked { fork: Box::new(ForkedFrom { from, execution, instance }) }
 }
 
 /// Further shapes of the same kinds: without options, and with each kind of error.
