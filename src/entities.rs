@@ -16,7 +16,7 @@ pub use self::context::EntityContext;
 pub use self::handle::{
     EntityCaller, EntityHandle, EntityOperations, EntitySignaller, EntityTarget, Signals, When,
 };
-pub(crate) use self::message::{DELETE, STATE, event_of, typed};
+pub(crate) use self::message::{event_of, typed};
 pub use self::operation::{Operation, Outcome};
 pub use self::orchestration::{CallEntities, EntityAnswer};
 pub(crate) use self::run::code_of;

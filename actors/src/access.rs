@@ -1,6 +1,7 @@
 //! What a client can do with instances, on a host or without one.
 
 mod about;
+mod entities;
 mod fork;
 mod inspect;
 mod interrupt;

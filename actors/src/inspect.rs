@@ -20,7 +20,7 @@ pub use history::{HistoryPage, PlacedEvent};
 pub use reenact_core::{
     AttemptSpan, CalledChild, ChildEnd, ExecutionView, FailedCall, FailureCause, Listed, Since,
     Span, SpanEnd, SpanKind, StreamBounds, Timeline, ViewedActivity, ViewedChild, ViewedEvent,
-    ViewedMessage, ViewedRewind, ViewedTimer, ViewedWait,
+    ViewedLock, ViewedMessage, ViewedRewind, ViewedTimer, ViewedUpdate, ViewedWait,
 };
 pub use reenact_providers::SharingHost;
 pub use shards::ShardInfo;

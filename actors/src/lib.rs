@@ -59,6 +59,7 @@ mod trace;
 
 mod admission;
 mod answers;
+pub mod entities;
 mod entity_id;
 mod error;
 mod threads;

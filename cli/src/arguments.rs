@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 pub(crate) mod changes;
+pub(crate) mod entities;
 pub(crate) mod filter;
 pub(crate) mod moment;
 pub(crate) mod payload;
@@ -141,6 +142,8 @@ pub(crate) enum Command {
     Complete(changes::Complete),
     /// Lets an activity fail that is completed from outside
     Fail(changes::Fail),
+    /// Lists, shows, calls and removes entities: durable objects with one writer
+    Entities(entities::Entities),
     /// Cancels instances: their code is asked to end, and may clean up
     Cancel(changes::WithReason),
     /// Suspends instances: their code is not run until they are resumed

@@ -6,6 +6,7 @@ mod completions;
 mod console;
 mod converse;
 mod doctor;
+mod entities;
 mod history;
 mod list;
 mod metrics;
@@ -60,6 +61,7 @@ pub(crate) async fn run(command: Command, tool: &mut Tool) -> Done {
         Command::Update(given) => converse::update(given, tool).await,
         Command::Complete(given) => converse::complete(given, tool).await,
         Command::Fail(given) => converse::fail(given, tool).await,
+        Command::Entities(given) => entities::entities(given, tool).await,
         Command::Cancel(given) => change::with_reason(Action::Cancel, given, tool).await,
         Command::Suspend(given) => change::with_reason(Action::Suspend, given, tool).await,
         Command::Resume(given) => change::chosen(Action::Resume, given, tool).await,

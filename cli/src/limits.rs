@@ -8,6 +8,9 @@ pub(crate) const LISTED: usize = 50;
 /// So many instances are asked for in one page.
 pub(crate) const INSTANCES_PER_PAGE: usize = 500;
 
+/// So many entities are asked for in one page: the log of each is read.
+pub(crate) const ENTITIES_PER_PAGE: usize = 100;
+
 /// So many events are asked for in one page.
 pub(crate) const EVENTS_PER_PAGE: usize = 500;
 

@@ -5,6 +5,7 @@ mod bulk;
 mod change;
 mod converse;
 mod doctor;
+pub(crate) mod entities;
 mod export;
 mod history;
 mod import;
@@ -77,6 +78,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         changes("/api/bulk/prepare", post(bulk::prepare)),
         changes("/api/bulk/run", post(bulk::run)),
         changes("/api/bulk/stop", post(bulk::stop)),
+        reads("/api/entity-types", get(entities::types)),
+        reads("/api/entities", get(entities::list)),
+        reads("/api/entity", get(entities::entity)),
+        changes("/api/entity/call", post(entities::call)),
+        changes("/api/entity/signal", post(entities::signal)),
+        changes("/api/entity/delete", post(entities::delete)),
+        changes("/api/entity/purge", post(entities::purge)),
         reads("/api/doctor", get(doctor::doctor)),
         reads("/api/metrics", get(metrics::json)),
         reads("/metrics", get(metrics::prometheus)),

@@ -9,6 +9,7 @@ mod change;
 mod cluster;
 mod converse;
 mod doctor;
+mod entity;
 mod family;
 mod filter;
 mod history;
@@ -32,6 +33,10 @@ pub use self::converse::{
     Update, UpdateAnswered,
 };
 pub use self::doctor::{Checked, FindingText};
+pub use self::entity::{
+    CallOperation, Entity, EntityList, EntityType, EntityTypes, LockHeld, SignalOperation,
+    WaitingOperation,
+};
 pub use self::family::{
     Ancestor, Call, Cause, FailedCall, FailureChain, FailureLink, Tree, TreeNode,
 };
@@ -39,6 +44,7 @@ pub use self::filter::Filter;
 pub use self::history::{EventRow, HistoryPage};
 pub use self::imported::Imported;
 pub use self::info::{Action, Info, RegisteredOrchestration};
+pub(crate) use self::instance::as_json;
 pub use self::instance::{
     Count, Counts, InstanceList, InstanceRow, ListChange, OrchestrationCount, StateCount, StateText,
 };
@@ -48,6 +54,6 @@ pub use self::time::{InvalidTime, Time};
 pub use self::timeline::{Attempt, Span, SpanPage, Timeline};
 pub use self::view::{
     BufferedEvent, ExecutionState, Failure, InstanceDetail, Listed, Mismatch, MismatchSide,
-    OpenActivity, OpenChild, OpenMessage, OpenTimer, OpenWait, OutcomeOf, Parent, Parked, Rewound,
-    Since, Stalled, StateAfter,
+    OpenActivity, OpenChild, OpenLock, OpenMessage, OpenTimer, OpenUpdate, OpenWait, OutcomeOf,
+    Parent, Parked, Rewound, Since, Stalled, StateAfter,
 };

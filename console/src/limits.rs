@@ -11,6 +11,18 @@ pub const DEFAULT_PAGE: usize = 100;
 /// Most orchestrations in an answer with counts: those with the most instances.
 pub const MAX_COUNTED_ORCHESTRATIONS: usize = 1_000;
 
+/// Most entities on one page: the log of each is read.
+pub const MAX_ENTITIES_PAGE: usize = 100;
+
+/// Entities on one page when nobody asks for another number.
+pub const DEFAULT_ENTITIES_PAGE: usize = 25;
+
+/// Most bytes in an answer with the states of entities: the page ends with the first one that would go over.
+pub const MAX_ENTITIES_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most operations that are shown of those that wait for one entity.
+pub const MAX_WAITING_OPERATIONS: usize = 100;
+
 /// Most events on one page of a history.
 pub const MAX_EVENTS_PAGE: usize = reenact_core::limits::MAX_EVENTS_PER_PAGE;
 

@@ -5,6 +5,7 @@ mod address;
 mod assets;
 mod bulk;
 mod deeds;
+mod entities;
 mod form;
 mod instance;
 mod limits;
@@ -41,6 +42,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/start", get(start::form).post(start::start))
         .route("/act", get(act::ask).post(act::act))
         .route("/bulk", get(bulk::again).post(bulk::bulk))
+        .route("/entities", get(entities::list))
+        .route("/entity", get(entities::entity))
+        .route("/entity-act", get(entities::ask).post(entities::act))
         .route("/shards", get(shards::shards))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine-act", get(quarantine::ask).post(quarantine::act))

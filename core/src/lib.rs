@@ -206,8 +206,8 @@ pub use version::{InvalidDefinition, InvalidVersion, Version};
 pub use view::{
     AttemptSpan, CalledChild, CauseFinder, ChildEnd, ExecutionView, FailedCall, FailureCause,
     Family, FamilyView, Listed, Since, Span, SpanEnd, SpanKind, Timeline, TimelineBuilder,
-    ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage, ViewedRewind, ViewedTimer, ViewedWait,
-    Viewer,
+    ViewedActivity, ViewedChild, ViewedEvent, ViewedLock, ViewedMessage, ViewedRewind, ViewedTimer,
+    ViewedUpdate, ViewedWait, Viewer,
 };
 pub use wake::ForeignWakeHook;
 pub use wellformed::check_history;

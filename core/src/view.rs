@@ -6,6 +6,7 @@ mod execution;
 mod family;
 mod follow;
 mod queues;
+mod requests;
 mod timeline;
 
 use alloc::boxed::Box;
@@ -28,12 +29,13 @@ use crate::version::Version;
 use activities::Activities;
 pub use cause::{CauseFinder, FailedCall, FailureCause};
 pub use execution::{
-    ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedMessage,
-    ViewedRewind, ViewedTimer, ViewedWait,
+    ExecutionView, Listed, Since, ViewedActivity, ViewedChild, ViewedEvent, ViewedLock,
+    ViewedMessage, ViewedRewind, ViewedTimer, ViewedUpdate, ViewedWait,
 };
 pub(crate) use family::CalledChildren;
 pub use family::{CalledChild, ChildEnd, Family, FamilyView};
 use queues::Queues;
+use requests::Requests;
 pub use timeline::{AttemptSpan, Span, SpanEnd, SpanKind, Timeline, TimelineBuilder};
 
 /// Goes over the log of one execution, and knows at each event what is open, what is awaited and what is
@@ -55,6 +57,8 @@ pub use timeline::{AttemptSpan, Span, SpanEnd, SpanKind, Timeline, TimelineBuild
 ///   event, the event goes to the next wait, and which one of two events is left over can be another one
 ///   than the code sees: the number is right. After the code has gone on as new in the same log
 ///   ([`Event::ExecutionRenewed`](crate::Event::ExecutionRenewed)) it is known exactly.
+/// - *Whether the code still waits for the answer to an update*: dropping its future leaves nothing in the log. The
+///   update is shown until its answer is recorded, which never comes for one that was dropped, or until the end.
 /// - *Whether an activity is running*: between its schedule and its end it is queued or running. Where it
 ///   begins after an earlier host has died, and so is recorded, that host is counted.
 ///
@@ -97,6 +101,7 @@ pub struct Viewer {
     activities: Activities,
     timers: BTreeMap<CorrelationId, ViewedTimer>,
     queues: Queues,
+    requests: Requests,
     children: BTreeMap<CorrelationId, OfChild>,
     /// Knows the children that are open, and the messages.
     outbox: Outbox,
@@ -144,6 +149,7 @@ impl Viewer {
             activities: Activities::default(),
             timers: BTreeMap::new(),
             queues: Queues::default(),
+            requests: Requests::default(),
             children: BTreeMap::new(),
             outbox: Outbox::new(instance),
         }
@@ -211,6 +217,8 @@ impl Viewer {
             waits: self.queues.waits(most),
             buffered: self.queues.buffered(most),
             children: self.viewed_children(most),
+            updates: self.requests.updates(most),
+            locks: self.requests.locks(most),
             messages: self.viewed_messages(most),
         }
     }

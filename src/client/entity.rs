@@ -4,18 +4,16 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use reenact_actors::{
-    EntityError, EntityId, Error, ExternalEvent, Result, ReusePolicy, StartRequest,
-};
-use reenact_core::{InstanceId, InvalidName, Name, Payload, Timestamp};
+use reenact_actors::entities::{DELETE, STATE};
+use reenact_actors::{EntityError, EntityId, Error, ExternalEvent, Result, StartRequest};
+use reenact_core::{InstanceId, InvalidName, Timestamp};
 use reenact_providers::{InstanceFilter, PageRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Client;
 use crate::entities::{
-    DELETE, Entity, EntityCaller, EntityHandle, EntitySignaller, EntityTarget, STATE, Signals,
-    event_of, typed,
+    Entity, EntityCaller, EntityHandle, EntitySignaller, EntityTarget, Signals, event_of, typed,
 };
 
 /// A call of an entity on its way: await it to send it and to wait for its answer; nothing happens before. The answer
@@ -161,11 +159,7 @@ impl<T: Entity> EntityHandle<T, Client> {
     /// [`Error::NotFound`] when there is none; otherwise as [`Client::terminate`] and [`Client::purge`].
     pub async fn purge(&self) -> Result<()> {
         let target = self.target();
-        let (client, instance) = (target.caller(), target.instance()?);
-        match client.access().terminate(instance, "the entity is purged").await {
-            Ok(()) | Err(Error::Finished { .. }) => client.access().purge(instance).await,
-            Err(error) => Err(error),
-        }
+        target.caller().access().purge_entity(target.instance()?).await
     }
 }
 
@@ -203,20 +197,7 @@ fn request(
     instance: Result<&InstanceId, InvalidName>,
     event: Result<ExternalEvent>,
 ) -> Result<StartRequest> {
-    Ok(StartRequest {
-        name: Name::new(EntityId::orchestration_of(entity_type))?,
-        version: None,
-        input: Payload::encode(&()).map_err(|source| Error::InvalidPayload {
-            what: "the input of an entity".to_owned(),
-            source,
-        })?,
-        instance: Some(instance?.clone()),
-        delay: None,
-        event: Some(event?),
-        reuse: ReusePolicy::default(),
-        limits: Default::default(),
-        attributes: reenact_core::Attributes::default(),
-    })
+    StartRequest::for_entity(entity_type, instance?, event?)
 }
 
 fn with_key(request: Result<StartRequest>, key: &str) -> Result<StartRequest> {

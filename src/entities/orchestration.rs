@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use reenact_actors::entities::{EntityRefusal, OperationRequest};
 use reenact_actors::{EntityCallError, EntityId};
 use reenact_core::{
     CallUpdateError, DurableFuture, HeldLock, InstanceId, OrchestrationContext, Recipient,
@@ -14,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::handle::signals;
-use super::message::{HELD, OPERATIONS, Refusal, Request};
+use super::message::{HELD, OPERATIONS};
 use super::{
     Entity, EntityCaller, EntityContext, EntityHandle, EntitySignaller, EntityTarget, Signals,
 };
@@ -85,7 +86,7 @@ pub struct EntityAnswer<A, E> {
 
 enum Sent<A, E> {
     Not(Option<EntityCallError<E>>),
-    Yes(DurableFuture<Result<A, CallUpdateError<Refusal<E>>>>),
+    Yes(DurableFuture<Result<A, CallUpdateError<EntityRefusal<E>>>>),
 }
 
 impl<A, E> Unpin for EntityAnswer<A, E> {}
@@ -122,7 +123,7 @@ impl EntityCaller for OrchestrationContext {
             Ok(entity) => entity,
             Err(why) => return not_sent(EntityCallError::Call(why.into())),
         };
-        let mut request = Request { op: operation, input: arguments, at: None, by: None };
+        let mut request = OperationRequest { op: operation, input: arguments, at: None, by: None };
         let answer = match ctx.held_lock(entity) {
             HeldLock::NotHeld => {
                 let to = recipient(target.entity_type(), entity);
@@ -171,7 +172,7 @@ fn send<C, I: Serialize>(
     arguments: &I,
 ) -> DurableFuture<Result<(), SendError>> {
     let at = target.caller().when().at(ctx.now());
-    let request = Request { op: operation, input: arguments, at, by: None };
+    let request = OperationRequest { op: operation, input: arguments, at, by: None };
     let name = OPERATIONS.as_str();
     match target.instance() {
         Ok(entity) => ctx.raise_event(recipient(target.entity_type(), entity), name, &request),
@@ -221,10 +222,10 @@ impl<T: Entity> EntityHandle<T, OrchestrationContext> {
 }
 
 /// What an entity refuses with says whether the operation did.
-fn untangled<E>(error: CallUpdateError<Refusal<E>>) -> EntityCallError<E> {
+fn untangled<E>(error: CallUpdateError<EntityRefusal<E>>) -> EntityCallError<E> {
     match error.into_refusal() {
-        Ok(Refusal::Refused(error)) => EntityCallError::Refused(error),
-        Ok(Refusal::Failed(failure)) => EntityCallError::Failed(failure),
+        Ok(EntityRefusal::Refused(error)) => EntityCallError::Refused(error),
+        Ok(EntityRefusal::Failed(failure)) => EntityCallError::Failed(failure),
         Err(other) => EntityCallError::Call(other),
     }
 }

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use reenact_actors::entities::{DELETE, EntityLock, EntityRequest, LOCK, STATE};
 use reenact_actors::{Caught, EntityFailureKind, EntityId};
 use reenact_core::limits::{
     ENTITY_SNAPSHOT_BYTES, ENTITY_SNAPSHOT_OPERATIONS, MAX_ENTITY_STATE_BYTES,
@@ -19,7 +20,7 @@ use reenact_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::message::{DELETE, HELD, Head, OPERATIONS, STATE};
+use super::message::{HELD, OPERATIONS};
 use super::operation::{Operation, Outcome};
 use super::{Entity, EntityContext};
 
@@ -189,6 +190,7 @@ impl<E: Entity> Running<E> {
         match (head.op, head.by) {
             (_, Some(_)) if head.unlock && is_held => {
                 self.carried.lock = None;
+                self.ctx.unpublish(LOCK);
                 self.answer(update, Outcome::done(&()));
             }
             (_, Some(by)) if head.unlock => {
@@ -214,7 +216,7 @@ impl<E: Entity> Running<E> {
                 self.keep(update, operation, at);
             }
             (Some(operation), ..) => self.operate(update, operation).await,
-            (None, Some(lock), _) => self.lock(update, lock),
+            (None, Some(lock), _) => self.lock(update, lock, head.owner),
             (None, None, _) => {
                 let why = "nothing is asked for";
                 self.answer(update, Outcome::failed(EntityFailureKind::UnknownOperation, why));
@@ -222,7 +224,7 @@ impl<E: Entity> Running<E> {
         }
     }
 
-    fn lock(&mut self, update: RawUpdate, lock: String) {
+    fn lock(&mut self, update: RawUpdate, lock: String, owner: Option<String>) {
         let given_back = &mut self.carried.given_back;
         if let Some(at) = given_back.iter().position(|given_back| *given_back == lock) {
             given_back.remove(at);
@@ -231,6 +233,8 @@ impl<E: Entity> Running<E> {
             return;
         }
         self.carried.lock = Some(lock);
+        // For those who look: it changes nothing here.
+        self.ctx.publish(LOCK, &EntityLock { owner, since: self.ctx.now() });
         self.answer(update, Outcome::done(&()));
     }
 
@@ -395,6 +399,6 @@ fn poll(
 }
 
 /// What does not decode was refused before it was stored.
-fn head_of(update: &RawUpdate) -> Head {
+fn head_of(update: &RawUpdate) -> EntityRequest {
     update.data().decode().unwrap_or_default()
 }

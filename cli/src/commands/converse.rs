@@ -55,26 +55,39 @@ pub(crate) async fn update(given: Update, tool: &mut Tool) -> Done {
         )
         .remedy("start the host with its console on, then run this again; nothing was changed"));
     }
-    let answered: Value = opened.api.post("api/update", &of(&given.id), &value(&body)?).await?;
-    let answer: UpdateAnswered = understood(answered.clone())?;
-    let name = printable(&body.name);
+    let document: Value = opened.api.post("api/update", &of(&given.id), &value(&body)?).await?;
+    let answer: UpdateAnswered = understood(document.clone())?;
+    let said = answered(&document, &answer, "update", &body.name, tool);
+    tool.out.flush()?;
+    opened.close().await?;
+    said
+}
+
+/// Writes what was answered to an update, or to an operation of an entity; the error when it was not done.
+pub(super) fn answered(
+    document: &Value,
+    answer: &UpdateAnswered,
+    what: &str,
+    name: &str,
+    tool: &mut Tool,
+) -> Done {
     if !tool.out.is_for_people() {
-        tool.out.value(&answered)?;
+        tool.out.value(document)?;
     } else if answer.answer == AnswerKind::Replied {
         written(&answer.value, tool)?;
     }
-    tool.out.flush()?;
-    opened.close().await?;
+    let name = printable(name);
+    let reason = || printable(answer.why.as_deref().unwrap_or_default());
     let why = match answer.answer {
         AnswerKind::Replied => return Ok(()),
         AnswerKind::Refused => {
-            format!("update {name} is refused: {}", printable(&answer.value.to_string()))
+            format!("{what} {name} is refused: {}", printable(&answer.value.to_string()))
         }
         AnswerKind::Invalid => {
-            let why = printable(answer.why.as_deref().unwrap_or_default());
-            format!("update {name} is not of the type that the code takes: {why}")
+            format!("{what} {name} is not of the type that the code takes: {}", reason())
         }
-        _ => format!("the code has dropped update {name} without an answer"),
+        AnswerKind::Failed => format!("{what} {name} was not done: {}", reason()),
+        _ => format!("the code has dropped {what} {name} without an answer"),
     };
     Err(Failure::new(Code::Failed, why))
 }

@@ -112,7 +112,8 @@ pub(crate) fn cells(row: &InstanceRow, now: std::time::SystemTime) -> Vec<Cell> 
 }
 
 /// The attributes of an instance as `name=value`, a text in quotes.
-fn attributes(row: &InstanceRow) -> String {
+/// The attributes of an instance, on one line.
+pub(super) fn attributes(row: &InstanceRow) -> String {
     let attributes = row.attributes.iter().map(|(name, value)| format!("{name}={value}"));
     attributes.collect::<Vec<_>>().join(" ")
 }

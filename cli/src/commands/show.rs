@@ -6,6 +6,7 @@ mod why;
 use reenact::console::dto::{InstanceDetail, OutcomeOf, Parked, StateAfter};
 use serde_json::Value;
 
+use super::list;
 use crate::api::{Api, of, understood};
 use crate::arguments::reading::Show;
 use crate::failure::Done;
@@ -71,6 +72,9 @@ pub(crate) fn lines(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
     if let Some(rewound) = &view.rewound {
         let reason = why::words(&rewound.since.reason);
         pairs.push(("rewound", format!("{}; {reason}", at(rewound.since.at)).into()));
+    }
+    if !row.attributes.is_empty() {
+        pairs.push(("attributes", printable(&list::attributes(row)).into()));
     }
     if let Some(status) = &view.status {
         pairs.push(("status", payload(status, tool).into()));

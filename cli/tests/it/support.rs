@@ -137,6 +137,49 @@ async fn cart(ctx: OrchestrationContext, most: usize) -> Result<Vec<String>, Orc
     Ok(items)
 }
 
+/// Emits a word for each number, waits for somebody to let it go, and emits the last one.
+#[orchestration]
+async fn speech(ctx: OrchestrationContext, words: u64) -> Result<u64, OrchestrationError> {
+    (0..words).for_each(|word| ctx.emit("words", &format!("word {word}")));
+    ctx.emit("other", &words);
+    let () = ctx.wait_external("Go").await?;
+    ctx.emit("words", "the end");
+    Ok(words)
+}
+
+/// An entity.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Account {
+    cents: u64,
+}
+
+#[entity]
+impl Account {
+    fn deposit(&mut self, cents: u64, note: Option<String>) -> String {
+        self.cents += cents;
+        format!("{} {}", self.cents, note.unwrap_or_default())
+    }
+
+    fn withdraw(&mut self, cents: u64) -> Result<u64, String> {
+        self.cents = self.cents.checked_sub(cents).ok_or("too little")?;
+        Ok(self.cents)
+    }
+
+    fn balance(&self) -> u64 {
+        self.cents
+    }
+}
+
+/// Holds the lock of the account until somebody lets it go.
+#[orchestration]
+async fn audit(ctx: OrchestrationContext, key: String) -> Result<u64, OrchestrationError> {
+    let account = ctx.entity::<Account>(&key);
+    let _lock = ctx.lock([account.recipient()]).await?;
+    ctx.set_status("locked");
+    let () = ctx.wait_external("Go").await?;
+    Ok(account.balance().await?)
+}
+
 /// Its result comes from outside; its token is its heartbeat.
 #[activity]
 async fn sign(ctx: ActivityContext, _what: String) -> Result<String, ActivityError> {
@@ -153,7 +196,8 @@ async fn contract(ctx: OrchestrationContext, what: String) -> Result<String, Orc
 /// A host with all of that, on a store that is yet to be given.
 pub(crate) fn builder() -> HostBuilder {
     let host = Host::builder().activity(reserve).activity(charge).activity(sign);
-    let host = host.orchestration(cart).orchestration(contract);
+    let host = host.orchestration(cart).orchestration(contract).orchestration(speech);
+    let host = host.entity::<Account>().orchestration(audit);
     host.orchestration(order).orchestration(greet).orchestration(payment).orchestration(purchase)
 }
 

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use reenact_actors::entities::operation_of;
 use reenact_actors::inspect::{ExecutionView, InstanceView};
 use reenact_core::InstanceId;
 use reenact_providers::InstanceState;
 
 use super::history::row;
 use super::openapi::Id;
-use crate::dto::{Action, ExecutionState, InstanceDetail, InstanceRow, StateAfter};
+use crate::dto::{Action, ExecutionState, InstanceDetail, InstanceRow, StateAfter, as_json};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -49,6 +50,10 @@ pub(crate) async fn detail(shared: &Shared, id: &InstanceId) -> Result<InstanceD
 fn execution(shown: Shown<'_>, view: &ExecutionView) -> Result<ExecutionState, Problem> {
     let mut state: ExecutionState = shown.read(view)?;
     state.version = state.version.filter(|_| !view.version.is_none());
+    state.attributes = as_json(&view.attributes);
+    for (shown, update) in state.updates.items.iter_mut().zip(&view.updates.items) {
+        shown.operation = operation_of(&update.to, &update.data);
+    }
     Ok(state)
 }
 

@@ -8,8 +8,8 @@ use utoipa::openapi::{
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use super::{
-    bulk, change, converse, doctor, export, history, import, info, inspect, instance, items, list,
-    metrics, quarantine, watch,
+    bulk, change, converse, doctor, entities, export, history, import, info, inspect, instance,
+    items, list, metrics, quarantine, watch,
 };
 use crate::params::Params;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -43,6 +43,8 @@ pub(crate) struct Id {
         change::terminate, change::rewind, change::fork, change::purge,
         converse::published, converse::update,
         converse::complete, converse::fail, converse::heartbeat,
+        entities::types, entities::list, entities::entity, entities::call, entities::signal,
+        entities::delete, entities::purge,
         bulk::prepare, bulk::run, bulk::stop,
         doctor::doctor, metrics::json, metrics::prometheus, metrics::hour,
         quarantine::list, quarantine::requeue, quarantine::discard,

@@ -45,7 +45,7 @@ pub struct UpdateAnswered {
     pub answer: AnswerKind,
     /// What the code gave back, or its reason to refuse; `null` for the other kinds.
     pub value: Value,
-    /// What is wrong with a request that is invalid.
+    /// What is wrong with a request that is invalid, or why an entity has not done an operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The key of the update; of one that a check has refused, which was not stored, none.
@@ -66,6 +66,8 @@ pub enum AnswerKind {
     Invalid,
     /// The code dropped it without an answer.
     Dropped,
+    /// The entity has not done the operation, for example because it has none of that name. Its state is as it was.
+    Failed,
 }
 
 /// The result of an activity that is completed from outside.

@@ -90,6 +90,10 @@ pub struct ExecutionState {
     /// The streams that it emits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamBounds>,
+    /// The attributes of the instance: texts, numbers and bools are what they are, timestamps are texts of RFC 3339.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
     /// The patches that the code goes by.
     pub patches: Vec<String>,
     /// How often the code has gone on as new in this log.
@@ -131,17 +135,29 @@ pub struct ExecutionState {
     pub buffered: Listed<BufferedEvent>,
     /// The children that are open.
     pub children: Listed<OpenChild>,
+    /// The updates to other instances that have no answer.
+    #[serde(default)]
+    pub updates: Listed<OpenUpdate>,
+    /// The locks of other instances that it holds or waits for.
+    #[serde(default)]
+    pub locks: Listed<OpenLock>,
     /// The messages that are under way to other instances, the first one for each.
     pub messages: Listed<OpenMessage>,
 }
 
 /// The first of several things, and how many there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listed<T> {
     /// The first hundred.
     pub items: Vec<T>,
     /// How many there are, with those that are left out.
     pub total: u64,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), total: 0 }
+    }
 }
 
 /// Who started an instance.
@@ -333,12 +349,56 @@ pub struct OpenChild {
     pub in_doubt: bool,
 }
 
+/// An update that was sent to another instance and has no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OpenUpdate {
+    /// Its correlation id.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The operation that it asks for, where it is for an entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The instance that it is for.
+    pub to: String,
+    /// The place of its sending.
+    pub position: u64,
+    /// When it was sent.
+    pub since: Time,
+    /// What it carries.
+    #[serde(default)]
+    pub data: Value,
+    /// Whether a cancel has come since: then it is not waited for any more unless it is shielded.
+    pub in_doubt: bool,
+}
+
+/// The lock of another instance, which an instance holds or waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenLock {
+    /// Its correlation id.
+    pub id: u64,
+    /// The correlation id of the first that was asked for together with it: those are given back together.
+    pub lock: u64,
+    /// The instance whose lock it is.
+    pub of: String,
+    /// The place of its request.
+    pub position: u64,
+    /// Since when it was asked for.
+    pub since: Time,
+    /// Since when it is held; absent while it is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_at: Option<Time>,
+    /// Whether it was given back because the instance was parked or rewound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+}
+
 /// A message to another instance that is not known to have arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OpenMessage {
     /// The correlation id of what it follows from.
     pub id: u64,
-    /// `start`, `cancel`, `event` or `result`.
+    /// `start`, `cancel`, `event`, `result`, `command`, `update` or `return`.
     pub kind: String,
     /// The instance that it is for.
     pub to: String,

@@ -12,6 +12,8 @@ pub(crate) enum Tab {
     Overview,
     /// Instances, and one of them.
     Instances,
+    /// Entities, and one of them.
+    Entities,
     /// Hosts and shards.
     Shards,
     /// Quarantine.
@@ -21,12 +23,14 @@ pub(crate) enum Tab {
 }
 
 impl Tab {
-    const SHOWN: [Self; 4] = [Self::Overview, Self::Instances, Self::Shards, Self::Quarantine];
+    const SHOWN: [Self; 5] =
+        [Self::Overview, Self::Instances, Self::Entities, Self::Shards, Self::Quarantine];
 
     const fn page(self) -> &'static str {
         match self {
             Self::Overview => "overview",
             Self::Instances => "instances",
+            Self::Entities => "entities",
             Self::Shards => "shards",
             Self::Quarantine => "quarantine",
             Self::None => "",
@@ -37,6 +41,7 @@ impl Tab {
         match self {
             Self::Overview => "Overview",
             Self::Instances => "Instances",
+            Self::Entities => "Entities",
             Self::Shards => "Hosts and shards",
             Self::Quarantine => "Quarantine",
             Self::None => "",

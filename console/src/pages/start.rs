@@ -7,10 +7,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 use reenact_core::Version;
 
-use self::fields::{Checked, Fields, UNITS, Wrong};
+use self::fields::{Checked, Fields, REUSES, UNITS, Wrong};
 use super::address::Address;
 use super::deeds::deed;
 use super::form::{Form, FormBody};
+use super::list::attributes;
 use super::page::{Page, View};
 use super::parts::{self, payload, time};
 use super::shell::{Tab, token};
@@ -126,16 +127,28 @@ fn to_fill_in(page: &Page, fields: &Fields, wrong: &[Wrong]) -> View {
                             aria-invalid=[described.invalid()] aria-describedby=(described.by) { (fields.input) }
                         p.hint id="input-hint" { "Empty counts as " code { "null" } ". A text needs its quotation marks: " code { "\"yes\"" } "." }
                     }))
-                    (field("delay", "Begin after (optional)", of("delay"), |described| html! {
-                        div.row {
-                            input id="delay" name="delay" inputmode="numeric" size="8" value=(fields.delay)
-                                aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off";
-                            select name="unit" aria-label="Unit of the delay" {
-                                @for (unit, _) in UNITS { option value=(unit) selected[fields.unit == unit] { (unit) } }
+                    (time_field(("delay", "unit"), "Begin after (optional)", (&fields.delay, &fields.unit), of("delay"),
+                        "It is there at once; its code begins to run after this time."))
+                    details id="more" open[fields.has_more()] {
+                        summary { "Time limits, attributes, and an id that is taken" }
+                        (time_field(("timeout", "timeout_unit"), "Time limit of each execution (optional)",
+                            (&fields.timeout, &fields.timeout_unit), of("timeout"),
+                            "After this time it fails, whatever its code does. When the code continues as new, the time begins anew."))
+                        (time_field(("total_timeout", "total_timeout_unit"), "Time limit of all executions (optional)",
+                            (&fields.total_timeout, &fields.total_timeout_unit), of("total_timeout"),
+                            "The same for all of its executions together."))
+                        (field("attributes", "Attributes (optional)", of("attributes"), |described| html! {
+                            textarea id="attributes" name="attributes" spellcheck="false" rows="3"
+                                aria-invalid=[described.invalid()] aria-describedby=(described.by) { (fields.attributes) }
+                            p.hint id="attributes-hint" { "One on each line: " code { "customer=ada" } ". The list can be filtered by them. " code { "\"5\"" } " in double quotes is a text." }
+                        }))
+                        (field("reuse", "Where there is an instance of the id", of("reuse"), |described| html! {
+                            select id="reuse" name="reuse" aria-invalid=[described.invalid()] aria-describedby=(described.by) {
+                                @for (value, words) in REUSES { option value=(value) selected[fields.reuse == value] { (words) } }
                             }
-                        }
-                        p.hint id="delay-hint" { "It is there at once; its code begins to run after this time." }
-                    }))
+                            p.hint id="reuse-hint" { "One that is replaced is terminated, if it has not ended, and its history goes." }
+                        }))
+                    }
                     div.row {
                         button.primary type="submit" { "Check and ask" }
                         a.button href="instances" { "Back, change nothing" }
@@ -170,6 +183,29 @@ fn newest(page: &Page) -> &'static str {
         true => "that of code that has none",
         false => "the newest that the host has",
     }
+}
+
+/// A field for a time: its name and that of its unit, its label, what stands in them, and what it means.
+fn time_field(
+    (name, unit_name): (&str, &str),
+    label: &str,
+    (written, unit): (&str, &str),
+    wrong: Option<&Wrong>,
+    hint: &str,
+) -> Markup {
+    field(name, label, wrong, |described| {
+        html! {
+            div.row {
+                input id=(name) name=(name) inputmode="numeric" size="8" value=(written)
+                    aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off";
+                label.hidden for=(unit_name) { "Unit of: " (label) }
+                select id=(unit_name) name=(unit_name) {
+                    @for (one, _) in UNITS { option value=(one) selected[unit == one] { (one) } }
+                }
+            }
+            p.hint id={ (name) "-hint" } { (hint) }
+        }
+    })
 }
 
 /// By what a field is described to those who do not see it.
@@ -220,6 +256,10 @@ fn question(page: &Page, fields: &Fields, checked: &Checked) -> View {
                         ("Orchestration", Some(html! { (checked.name) })),
                         ("Version", Some(html! { @match version { Some(version) => (version), None => (newest(page)) } })),
                         ("Id", Some(html! { span.mono.break { (parts::middle_cut(checked.id.as_str())) } @if fields.id.is_empty() { span.quiet { " (drawn)" } } })),
+                        ("Where the id is taken", (!fields.reuse.is_empty()).then(|| html! { (fields.reuse_in_words()) })),
+                        ("Time limit of each execution", checked.limits.execution.map(|limit| html! { (time::span(limit)) })),
+                        ("Time limit of all executions", checked.limits.total.map(|limit| html! { (time::span(limit)) })),
+                        ("Attributes", (!checked.attributes.is_empty()).then(|| attributes(&checked.attributes))),
                         ("Begins", Some(html! {
                             @match checked.delay { Some(delay) => { "after " (time::span(delay)) }, None => "at once" }
                             @if page.shared.access().is_dormant() { ", once a host that has it starts; that one checks the input" }

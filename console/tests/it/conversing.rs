@@ -130,3 +130,42 @@ async fn published_values_and_answers_are_redacted() {
         assert!(!String::from_utf8_lossy(&page.body).contains("tea"), "{page:?}");
     }
 }
+
+#[tokio::test]
+async fn what_an_instance_asks_of_others_is_shown_with_a_way_to_them() {
+    let program = Program::start().await;
+    let console = program.console();
+    program.begin("wait", "order <7>", json!(null)).await;
+    program.begin("asks", "a", json!("order <7>")).await;
+    for address in ["/api/instance?id=a", "/api/state?id=a&after=2"] {
+        let view = &get(&console, address).await.ok()["view"];
+        let update = &view["updates"]["items"][0];
+        assert_eq!((&update["name"], &update["to"]), (&json!("add"), &json!("order <7>")));
+        assert_eq!(update["data"], json!({"card": "1234-secret"}), "{address}");
+        assert_eq!(update.get("operation"), None, "it is no entity");
+        let lock = &view["locks"]["items"][0];
+        assert_eq!((&lock["of"], lock.get("given_at")), (&json!("order <7>"), None));
+    }
+    let hidden = ConsoleOptions::new().guarded_by_layer().redact(|_, _| json!("hidden"));
+    let hiding = program.console_with(hidden);
+    for page in ["/instance?id=a", "/instance?id=a&after=2"] {
+        let shown = get(&console, page).await;
+        let shown = String::from_utf8_lossy(&shown.body);
+        for part in [
+            "data-open=\"update\"",
+            "data-open=\"lock\"",
+            "href=\"instance?id=order+%3C7%3E\"",
+            "1234-secret",
+        ] {
+            assert!(shown.contains(part), "{page}: no {part} in {shown}");
+        }
+        assert!(!shown.contains("order <7>"), "{page}");
+        let shown = get(&hiding, page).await;
+        assert!(!String::from_utf8_lossy(&shown.body).contains("1234-secret"), "{page}");
+    }
+    let page = get(&console, "/instance?id=a").await;
+    let page = String::from_utf8_lossy(&page.body);
+    assert!(page.contains("the lock of ") && page.contains("to the update <b>add</b>"), "{page}");
+    let answer = get(&hiding, "/api/instance?id=a").await.ok();
+    assert_eq!(answer["view"]["updates"]["items"][0]["data"], "hidden");
+}

@@ -3,11 +3,16 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use reenact_actors::entities::EntityRefusal;
 use reenact_actors::{
-    Access, ActivityContext, HostOptions, Registry, ReusePolicy, Runtime, StartRequest,
+    Access, ActivityContext, EntityFailure, EntityFailureKind, HostOptions, Registry, ReusePolicy,
+    Runtime, StartRequest,
 };
 use reenact_console::{ConsoleOptions, router};
-use reenact_core::{ActivityError, InstanceId, Name, OrchestrationContext, Payload};
+use reenact_core::{
+    ActivityError, InstanceId, Name, OrchestrationCode, OrchestrationContext, OrchestrationError,
+    Payload,
+};
 use reenact_providers::InMemory;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -75,7 +80,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// The orchestrations of the tests: `echo` returns its input; `wait` waits for the event `Go`; `pay` calls an
-/// activity that fails for good; `order` calls `pay` as a child.
+/// activity that fails for good; `order` calls `pay` as a child. The entities `box` are made by hand.
 fn registry() -> Registry {
     let mut registry = Registry::default();
     let echo = |_: OrchestrationContext, input: Value| async move { Ok(input) };
@@ -98,7 +103,40 @@ fn registry() -> Registry {
         Err::<Value, _>(ActivityError::fatal(text))
     };
     registry.register_activity("charge", charge).expect("it is new");
+    let code = OrchestrationCode::new("@box", keeping).expect("a name");
+    registry.add_entity("box", code).expect("it is new");
     registry
+}
+
+/// What the code of an entity does, as far as it is seen from outside: `put` sets the state, `refuse` refuses, `hold`
+/// is as if an instance had the lock for ever.
+async fn keeping(ctx: OrchestrationContext, _: Value) -> Result<(), OrchestrationError> {
+    let mut asked = ctx.updates::<Value, Value, EntityRefusal<Value>>("@op");
+    loop {
+        let ask = asked.next().await?;
+        let first = ask.request()["input"][0].clone();
+        match ask.request()["op"].as_str() {
+            Some("put") => {
+                ctx.publish("@state", &first);
+                ask.reply(&json!("it is put"));
+            }
+            Some("refuse") => ask.refuse(&EntityRefusal::Refused(first)),
+            Some("@delete") => {
+                ctx.unpublish("@state");
+                ask.reply(&Value::Null);
+            }
+            Some("hold") => {
+                ctx.publish("@lock", &json!({"owner": first, "since": ctx.now()}));
+                ask.reply(&Value::Null);
+                ctx.wait_external::<Value>("@held").await?;
+            }
+            _ => {
+                let kind = EntityFailureKind::UnknownOperation;
+                let failure = EntityFailure::new(kind, "the entity has no such operation");
+                ask.refuse(&EntityRefusal::Failed(failure));
+            }
+        }
+    }
 }
 
 /// The id of an instance.

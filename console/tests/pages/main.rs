@@ -2,6 +2,7 @@
 
 mod browsing;
 mod changing;
+mod entities;
 mod escaping;
 mod looking;
 mod markup;

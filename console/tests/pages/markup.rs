@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::browsing::{Shown, Site, request, show};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 14] = [
     "overview",
     "instances",
     "instances?state=failed&prefix=p",
@@ -15,6 +15,10 @@ const PAGES: [&str; 10] = [
     "instance?id=w&after=2",
     "act?do=cancel&id=w",
     "act?do=raise&id=w",
+    "start",
+    "entities",
+    "entities?type=box",
+    "entity-act?do=call&type=box&key=k",
     "shards",
     "quarantine",
     "instance?id=nobody",

@@ -23,6 +23,8 @@ const UNLOCK_EVENT: &str = "@held";
 #[derive(Serialize)]
 struct Ask<'a> {
     lock: &'a str,
+    /// Who asks, for people: the text of the lock does not say it.
+    owner: &'a InstanceId,
 }
 
 /// What it is given back.
@@ -42,7 +44,7 @@ impl Outbox {
     ) -> Vec<Message> {
         let (text, lineage) = (self.lock_text(lock), self.lineage);
         let Ok(name) = Name::new(LOCK_UPDATE) else { return Vec::new() };
-        let data = Payload::write(&Ask { lock: &text }).unwrap_or_default();
+        let data = Payload::write(&Ask { lock: &text, owner: &self.instance }).unwrap_or_default();
         let new = || Lock { text, lineage, asked: Vec::new(), is_lost: false };
         let content = self.content();
         content.locks.entry(lock).or_insert_with(new).asked.push((id, to.clone()));

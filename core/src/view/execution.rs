@@ -79,6 +79,10 @@ pub struct ExecutionView {
     pub buffered: Listed<ViewedEvent>,
     /// The children that are open, in the order in which they were called.
     pub children: Listed<ViewedChild>,
+    /// The updates to other instances that have no answer, in the order in which they were sent.
+    pub updates: Listed<ViewedUpdate>,
+    /// The locks of other instances that the code holds or waits for, in the order in which it asked for them.
+    pub locks: Listed<ViewedLock>,
     /// The messages that are under way to other instances, the first one for each; and how many there are
     /// with those that wait for them.
     pub messages: Listed<ViewedMessage>,
@@ -246,6 +250,47 @@ pub struct ViewedChild {
     pub position: u64,
     /// Whether a cancel has come since it was called, and it may no longer be waited for.
     pub in_doubt: bool,
+}
+
+/// An update that was sent to another instance and has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ViewedUpdate {
+    /// Its correlation id.
+    pub id: CorrelationId,
+    /// Its name.
+    pub name: Name,
+    /// Whom it is for.
+    pub to: InstanceId,
+    /// The place of its sending.
+    pub position: u64,
+    /// When it was sent.
+    pub since: Timestamp,
+    /// What it carries.
+    pub data: Payload,
+    /// Whether a cancel has come since: then it is not waited for any more unless it is shielded.
+    pub in_doubt: bool,
+}
+
+/// The lock of another instance, which the code holds or waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ViewedLock {
+    /// Its correlation id.
+    pub id: CorrelationId,
+    /// The correlation id of the first that was asked for together with it: those are given back together.
+    pub lock: CorrelationId,
+    /// Whose lock it is.
+    pub of: InstanceId,
+    /// The place of its request.
+    pub position: u64,
+    /// Since when it was asked for.
+    pub since: Timestamp,
+    /// Since when it is held; `None` while it is waited for.
+    pub given_at: Option<Timestamp>,
+    /// Whether it was given back for the code, because the instance was parked or rewound: others may have had it
+    /// since.
+    pub lost: bool,
 }
 
 /// A message to another instance that is not known to have arrived.

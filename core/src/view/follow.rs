@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 use crate::ids::CorrelationId;
+use crate::message::MessageKind;
 use crate::options::ParentClose;
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -65,7 +66,10 @@ impl Viewer {
                 self.suspended = None;
                 self.let_go();
             }
-            Event::ExecutionParked { reason } => self.parked = Some(self.since(reason)),
+            Event::ExecutionParked { reason } => {
+                self.parked = Some(self.since(reason));
+                self.requests.lose_locks();
+            }
             Event::ExecutionUnparked => {
                 self.parked = None;
                 self.let_go();
@@ -73,6 +77,14 @@ impl Viewer {
             Event::ExecutionRewound { reason, dropped, .. } => {
                 let since = self.since(reason);
                 self.rewound = Some(ViewedRewind { since, dropped: *dropped });
+                self.requests.lose_locks();
+            }
+            Event::Request(request) => self.requests.follow(request, position, at),
+            Event::MessageRefused { message, .. } if message.kind == MessageKind::Update => {
+                // Those of executions before this one may have the same ids.
+                if self.outbox.is_own(message.lineage) {
+                    self.requests.end(message.id);
+                }
             }
             Event::ExecutionForked { fork } => self.forked_from = Some(fork.from.clone()),
             Event::ExecutionRenewed { input, taken } => self.begin_anew(input, taken),
@@ -99,7 +111,6 @@ impl Viewer {
             | Event::CallRefused { .. }
             | Event::EventSent { .. }
             | Event::CommandSent { .. }
-            | Event::Request(_)
             | Event::MessagesDelivered { .. }
             | Event::MessageRefused { .. }
             | Event::OutboxCarried { .. }
@@ -142,6 +153,7 @@ impl Viewer {
     fn doubt(&mut self) {
         self.activities.doubt();
         self.queues.doubt();
+        self.requests.doubt();
         let timers = self.timers.values_mut().filter(|timer| timer.id != CorrelationId::START);
         timers.for_each(|timer| timer.in_doubt = true);
         // Of the others, the log names those that it cancels.
@@ -157,6 +169,7 @@ impl Viewer {
             started.input = input.clone();
         }
         self.queues.begin_anew(taken);
+        self.requests.clear();
         self.timers.clear();
         self.children.clear();
         self.patches.clear();
@@ -167,6 +180,7 @@ impl Viewer {
         self.suspended = None;
         self.parked = None;
         self.queues.end();
+        self.requests.clear();
         self.timers.clear();
         self.children.clear();
     }

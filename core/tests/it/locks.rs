@@ -46,10 +46,8 @@ fn id(text: &str) -> InstanceId {
 
 fn text(instance: &Instance) -> String {
     let data = requests(&sent(&instance.actions()))[0].1.clone();
-    data.strip_prefix(r#"{"lock":""#)
-        .and_then(|rest| rest.strip_suffix(r#""}"#))
-        .expect("it")
-        .into()
+    let owner = format!(r#"","owner":"{}"}}"#, instance_id());
+    data.strip_prefix(r#"{"lock":""#).and_then(|rest| rest.strip_suffix(&owner)).expect("it").into()
 }
 
 /// To whom, and the data, of requests for locks.

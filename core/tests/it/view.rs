@@ -1,6 +1,8 @@
 //! Views of a log without its code: what is open, awaited and buffered after each event; timelines; whom an
 //! execution started; and what it failed of.
 
+mod requests;
+
 use std::time::Duration;
 
 use crate::support::instance::{

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use reenact::console::dto::{
-    BufferedEvent, ExecutionState, Listed, OpenActivity, OpenChild, OpenMessage, OpenTimer,
-    OpenWait, Since, Time,
+    BufferedEvent, ExecutionState, Listed, OpenActivity, OpenChild, OpenLock, OpenMessage,
+    OpenTimer, OpenUpdate, OpenWait, Since, Time,
 };
 
 use crate::output::text::printable;
@@ -20,6 +20,8 @@ pub(super) fn sentences(view: &ExecutionState, now: SystemTime) -> Vec<String> {
     said.each(&view.activities, "open activities", Said::activity);
     said.each(&view.children, "open children", Said::child);
     said.each(&view.waits, "waits for events", Said::wait);
+    said.each(&view.updates, "updates without an answer", Said::update);
+    said.each(&view.locks, "locks", Said::lock);
     said.each(&view.timers, "timers", Said::timer);
     said.each(&view.buffered, "events that nobody has taken", Said::buffered);
     said.each(&view.messages, "messages under way", Said::message);
@@ -132,6 +134,27 @@ impl Said {
         ended(format!("{waited} for the event {name}"), wait.in_doubt)
     }
 
+    fn update(&self, update: &OpenUpdate) -> String {
+        let (to, waited) = (printable(&update.to), self.waited(update.since));
+        let (what, name) = match &update.operation {
+            Some(operation) => ("operation", operation),
+            None => ("update", &update.name),
+        };
+        let said = format!("{waited} for the answer of {to} to the {what} {}", printable(name));
+        ended(said, update.in_doubt)
+    }
+
+    fn lock(&self, lock: &OpenLock) -> String {
+        let of = printable(&lock.of);
+        match lock.given_at {
+            _ if lock.lost => {
+                format!("It has lost the lock of {of}: it was parked or rewound meanwhile.")
+            }
+            Some(at) => format!("It holds the lock of {of}, which it got {}.", self.ago(at)),
+            None => format!("{} for the lock of {of}.", self.waited(lock.since)),
+        }
+    }
+
     fn timer(&self, timer: &OpenTimer) -> String {
         let due = self.due(timer.fire_at);
         let said = match timer.id {
@@ -208,6 +231,19 @@ mod tests {
             "waits": {"items": [{"id": 8, "name": "Approved", "position": 7,
                 "since": "2026-11-29T10:00:00Z", "in_doubt": true}], "total": 1},
             "buffered": none, "children": none, "messages": none,
+            "updates": {"items": [
+                {"id": 9, "name": "reserve", "to": "stock", "position": 9, "since": "2026-11-29T11:58:00Z",
+                    "data": 3, "in_doubt": false},
+                {"id": 10, "name": "@op", "operation": "deposit", "to": "@account@ada", "position": 10,
+                    "since": "2026-11-29T11:59:30Z", "data": null, "in_doubt": true},
+            ], "total": 2},
+            "locks": {"items": [
+                {"id": 11, "lock": 11, "of": "@account@ada", "position": 11, "since": "2026-11-29T11:00:00Z",
+                    "given_at": "2026-11-29T11:30:00Z"},
+                {"id": 12, "lock": 11, "of": "@account@bo", "position": 12, "since": "2026-11-29T11:30:00Z"},
+                {"id": 13, "lock": 13, "of": "@account@cy", "position": 13, "since": "2026-11-29T11:00:00Z",
+                    "given_at": "2026-11-29T11:30:00Z", "lost": true},
+            ], "total": 4},
         });
         assert_eq!(
             sentences(&serde_json::from_value(view).unwrap(), now),
@@ -218,6 +254,13 @@ mod tests {
                 "It has waited 5m for the activity pack.",
                 "And 2 more open activities.",
                 "It has waited 2h for the event Approved; it may have ended with the cancel.",
+                "It has waited 2m for the answer of stock to the update reserve.",
+                "It has waited 30s for the answer of @account@ada to the operation deposit; it may have ended with \
+                 the cancel.",
+                "It holds the lock of @account@ada, which it got 30m ago.",
+                "It has waited 30m for the lock of @account@bo.",
+                "It has lost the lock of @account@cy: it was parked or rewound meanwhile.",
+                "And 1 more locks.",
                 "It waits for a timer, due at 2026-11-29 14:00:00 (in 2h).",
             ]
         );

@@ -9,7 +9,7 @@ use super::super::deeds::{OF_AN_INSTANCE, deed};
 use super::super::page::Page;
 use super::super::parts::{self, Card, payload, time};
 use super::json;
-use crate::dto::{Action, StateText};
+use crate::dto::{Action, StateText, as_json};
 
 /// Id and state.
 pub(super) fn title(view: &InstanceView) -> Markup {
@@ -47,6 +47,7 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
         html! { (parts::count(rewound.dropped, "event was", "events were")) " undone " (time::ago(rewound.since.at, page.now)) ": " (parts::text(&rewound.since.reason)) }
     });
     let forked_from = execution.forked_from.as_ref().map(|from| parts::instance(from.as_str()));
+    let attributes = as_json(&execution.attributes);
     let patches: Vec<_> = execution.patches.iter().map(|patch| patch.as_str()).collect();
     let content = parts::facts(&[
         ("Orchestration", Some(html! { (summary.name) })),
@@ -66,11 +67,28 @@ pub(super) fn facts(page: &Page, view: &InstanceView) -> Markup {
         ),
         ("Started by", parent),
         ("Shard", Some(html! { (view.shard.0) ", " (place) })),
+        (
+            "Attributes",
+            (!attributes.is_empty()).then(|| super::super::list::attributes(&attributes)),
+        ),
+        ("Ends at", limits(page, view)),
         ("Patches", (!patches.is_empty()).then(|| html! { (patches.join(", ")) })),
         ("Fork of", forked_from),
         ("Rewound", rewound),
     ]);
     Card { id: "facts", title: "About it", live: true, aside: None }.around_text(content)
+}
+
+/// When its time limits end it, where it has any.
+fn limits(page: &Page, view: &InstanceView) -> Option<Markup> {
+    let (execution, total) = (view.execution.execution_ends_at, view.execution.total_ends_at);
+    let limit = |what: &str, at| html! { (time::full(at, page.now)) " (" (what) ") " };
+    (execution.is_some() || total.is_some()).then(|| {
+        html! {
+            @if let Some(at) = execution { (limit("time limit of this execution", at)) }
+            @if let Some(at) = total { (limit("time limit of all executions", at)) }
+        }
+    })
 }
 
 /// Input, custom status, published values, streams and output.

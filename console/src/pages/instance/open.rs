@@ -1,8 +1,11 @@
-//! What is open in an execution, as a table: activities, waits, children, timers, and events that nobody has taken.
+//! What is open in an execution, as a table: activities, waits, children, requests to other instances, timers, and events
+//! that nobody has taken.
 
 use maud::{Markup, html};
+use reenact_actors::entities::operation_of;
 use reenact_actors::inspect::{
-    ExecutionView, ViewedActivity, ViewedChild, ViewedEvent, ViewedTimer, ViewedWait,
+    ExecutionView, ViewedActivity, ViewedChild, ViewedEvent, ViewedLock, ViewedTimer, ViewedUpdate,
+    ViewedWait,
 };
 use reenact_core::{CorrelationId, Timestamp};
 
@@ -44,13 +47,12 @@ impl Place<'_> {
 
     /// The tables.
     pub(super) fn tables(&self, execution: &ExecutionView) -> Markup {
-        let total = execution.activities.total
-            + execution.waits.total
-            + execution.children.total
-            + execution.timers.total;
+        let total = total(execution);
         let listed = execution.activities.items.len()
             + execution.waits.items.len()
             + execution.children.items.len()
+            + execution.updates.items.len()
+            + execution.locks.items.len()
             + execution.timers.items.len();
         html! {
             @if total == 0 {
@@ -64,6 +66,8 @@ impl Place<'_> {
                             @for one in &execution.activities.items { (self.activity(one)) }
                             @for one in &execution.waits.items { (self.wait(one)) }
                             @for one in &execution.children.items { (self.child(one)) }
+                            @for one in &execution.updates.items { (self.update(one)) }
+                            @for one in &execution.locks.items { (self.lock(one)) }
                             @for one in &execution.timers.items { (self.timer(one)) }
                         }
                     }
@@ -144,6 +148,33 @@ impl Place<'_> {
         self.row("child", &name, one.since, &how_far, one.in_doubt)
     }
 
+    fn update(&self, one: &ViewedUpdate) -> Markup {
+        let asked = operation_of(&one.to, &one.data);
+        let name = html! {
+            b { (asked.as_deref().unwrap_or(one.name.as_str())) } " " span.quiet { "#" (one.id.0) " to " }
+            (parts::instance(one.to.as_str()))
+        };
+        let data = self.shown().payload("data", Some(one.name.as_str()), json(&one.data));
+        let how_far = html! {
+            "no answer yet to "
+            (payload::value(&format!("{}-update-{}", self.prefix, one.id.0), &data))
+        };
+        let kind = if asked.is_some() { "operation" } else { "update" };
+        self.row(kind, &name, one.since, &how_far, one.in_doubt)
+    }
+
+    fn lock(&self, one: &ViewedLock) -> Markup {
+        let name = html! { (parts::instance(one.of.as_str())) " " span.quiet { "#" (one.id.0) } };
+        let how_far = html! {
+            @match (one.lost, one.given_at) {
+                (true, _) => "lost: it was given back when this instance was parked or rewound",
+                (false, Some(at)) => { "held since " (self.when(at)) },
+                (false, None) => "waits for it",
+            }
+        };
+        self.row("lock", &name, one.since, &how_far, false)
+    }
+
     fn timer(&self, one: &ViewedTimer) -> Markup {
         let is_start = one.id == CorrelationId::START;
         let name = html! { @if is_start { "lets the code begin" } @else { span.quiet { "#" (one.id.0) } } };
@@ -190,4 +221,14 @@ impl Place<'_> {
             }
         }
     }
+}
+
+/// How many things are open, held locks included.
+pub(super) const fn total(execution: &ExecutionView) -> u64 {
+    execution.activities.total
+        + execution.waits.total
+        + execution.children.total
+        + execution.updates.total
+        + execution.locks.total
+        + execution.timers.total
 }

@@ -1,8 +1,9 @@
 //! Why an instance waits: one sentence, and what is open as a table.
 
 use maud::{Markup, html};
+use reenact_actors::entities::operation_of;
 use reenact_actors::inspect::{
-    ExecutionView, InstanceView, ViewedActivity, ViewedChild, ViewedTimer,
+    ExecutionView, InstanceView, ViewedActivity, ViewedChild, ViewedLock, ViewedTimer, ViewedUpdate,
 };
 use reenact_core::{Outcome, Timestamp};
 use reenact_providers::InstanceState;
@@ -86,13 +87,16 @@ fn waits(execution: &ExecutionView, now: Timestamp) -> Markup {
         html! { "the event " b { (wait.name) } " (the wait began " (time::ago(wait.since, now)) ")" }
     }));
     things.extend(execution.children.items.iter().map(child));
+    things.extend(execution.updates.items.iter().map(update));
+    let locks = &execution.locks.items;
+    let asked = locks.iter().filter(|lock| lock.given_at.is_none() && !lock.lost);
+    things.extend(asked.map(|lock| html! { "the lock of " (parts::instance(lock.of.as_str())) }));
     things.extend(execution.timers.items.iter().map(|one| timer(one, now)));
-    let all = execution.activities.total
-        + execution.waits.total
-        + execution.children.total
-        + execution.timers.total;
+    let held: Vec<_> = locks.iter().filter(|lock| is_held(lock)).collect();
+    let not_awaited = locks.iter().filter(|lock| lock.lost || is_held(lock)).count() as u64;
+    let all = super::open::total(execution).saturating_sub(not_awaited);
     if things.is_empty() {
-        return html! { "Nothing is open: its code runs now, or is about to." };
+        return html! { "Nothing is open: its code runs now, or is about to." (holds(&held)) };
     }
     let more = all.saturating_sub(things.len().min(NAMED) as u64);
     let last = things.len().min(NAMED) - 1;
@@ -103,7 +107,32 @@ fn waits(execution: &ExecutionView, now: Timestamp) -> Markup {
             (thing)
         }
         @if more > 0 { " and " (parts::grouped(more)) " more" }
-        "."
+        "." (holds(&held))
+    }
+}
+
+const fn is_held(lock: &ViewedLock) -> bool {
+    lock.given_at.is_some() && !lock.lost
+}
+
+/// Which locks it holds: others wait for them.
+fn holds(held: &[&ViewedLock]) -> Markup {
+    let more = held.len().saturating_sub(NAMED);
+    html! {
+        @for (nth, lock) in held.iter().take(NAMED).enumerate() {
+            @if nth == 0 { " It holds the lock of " } @else if nth + 1 == held.len() { " and " } @else { ", " }
+            (parts::instance(lock.of.as_str()))
+        }
+        @if more > 0 { " and " (more) " more" }
+        @if !held.is_empty() { "." }
+    }
+}
+
+fn update(one: &ViewedUpdate) -> Markup {
+    let to = parts::instance(one.to.as_str());
+    match operation_of(&one.to, &one.data) {
+        Some(operation) => html! { "the answer of " (to) " to the operation " b { (operation) } },
+        None => html! { "the answer of " (to) " to the update " b { (one.name) } },
     }
 }
 

@@ -97,7 +97,9 @@ impl TimelineBuilder {
             }
             Event::EventSent { id, to, name, .. } => self.sent(*id, SpanKind::Send, name, to),
             Event::Request(request) => self.follow_request(request),
-            Event::MessageRefused { message, why } if message.kind == MessageKind::Update => {
+            Event::MessageRefused { message, why }
+                if message.kind == MessageKind::Update && self.outbox.is_own(message.lineage) =>
+            {
                 self.give_reason(message.id, why.name().into());
                 self.end(message.id, SpanEnd::Failed);
             }

@@ -64,6 +64,9 @@ pub(crate) fn assert_view(viewer: &Viewer, machine: &Machine) {
     let shown = view.children.items.iter().map(|child| (child.id, child.instance.clone()));
     assert_eq!(shown.collect::<Vec<_>>(), known);
     assert_eq!(view.messages.total, machine.outbox_len() as u64);
+    if view.locks.total > 0 {
+        assert!(machine.has_locks(), "{:?}", view.locks);
+    }
 }
 
 /// What is shown without a doubt is known, and what is known is shown.
