@@ -1,4 +1,4 @@
-//! What `#[orchestration]` and `#[activity]` refuse, and what they say of it.
+//! What `#[orchestration]`, `#[activity]` and `#[entity]` refuse, and what they say of it.
 //!
 //! After a message has changed on purpose: `TRYBUILD=overwrite cargo test -p reenact-macros-refused`, and
 //! read the diff of `tests/ui/*.stderr`.
