@@ -132,7 +132,7 @@ impl Client {
         _orchestration: O,
         input: O::Input,
     ) -> StartNew<O::Output> {
-        let input = Payload::encode_checked(&input).map(|(input, _)| input);
+        let input = Payload::encode_large_checked(&input).map(|(input, _)| input);
         StartNew::new(self.clone(), O::NAME, input, Some(O::VERSION))
     }
 
@@ -143,7 +143,7 @@ impl Client {
         orchestration: &str,
         input: impl Serialize,
     ) -> StartNew<T> {
-        StartNew::new(self.clone(), orchestration, Payload::encode(&input), None)
+        StartNew::new(self.clone(), orchestration, Payload::encode_large(&input), None)
     }
 
     /// Starts an instance under an id and waits for its result. For scripts and tests.

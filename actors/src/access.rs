@@ -23,8 +23,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ractor::ActorRef;
+use reenact_core::limits::max_payload_bytes;
 use reenact_core::{
-    History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
+    History, InstanceId, Name, OrchestrationCode, Payload, PayloadError, RemoteCommand, Rewind,
+    Timestamp, Version,
 };
 use reenact_providers::{HistoryStore, InstanceSummary, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -130,6 +132,23 @@ impl Access {
         self.store().log()
     }
 
+    /// Refuses a payload that the store does not take.
+    pub(super) fn check_payload(
+        &self,
+        payload: &Payload,
+        what: impl FnOnce() -> String,
+    ) -> Result<()> {
+        let (bytes, limit) = (payload.len(), max_payload_bytes(self.store().takes_large_payloads));
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(Error::InvalidPayload { what: what(), source: PayloadError::TooLarge { bytes, limit } })
+    }
+
+    pub(super) fn check_event(&self, event: &ExternalEvent) -> Result<()> {
+        self.check_payload(&event.data, || format!("the data of event `{}`", event.name))
+    }
+
     /// Refuses what would change something.
     fn may_change(&self) -> Result<()> {
         match &self.ways {
@@ -181,6 +200,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Finished`], [`Error::Parked`], [`Error::TooManyEvents`],
+    /// [`Error::InvalidPayload`] when the store does not take data of that size,
     /// [`Error::OverLimit`] when the events that wait would take too much, [`Error::Busy`],
     /// [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`]. Of an instance on another
     /// host [`Error::Parked`] and the errors after it in this list are not known here: then the event is in quarantine
@@ -188,6 +208,7 @@ impl Access {
     ///
     /// Cancelled, it may or may not have raised the event.
     pub async fn raise_event(&self, instance: &InstanceId, event: ExternalEvent) -> Result<()> {
+        self.check_event(&event)?;
         let event = event.with_trace_of(current().as_ref());
         let bytes = event.bytes();
         let message = |reply| InstanceMessage::RaiseEvent { event, reply: Some(reply) };

@@ -164,6 +164,7 @@ impl Look<'_> {
             activities: None,
             versions: None,
             local_in_place: false,
+            large_payloads: self.host.store.takes_large_payloads,
             this_thread: Some(this_thread),
             on_foreign_wake: None,
             keep_history: false,

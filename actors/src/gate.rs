@@ -263,6 +263,12 @@ impl HistoryStore for Gate {
         store.is_ok_and(|store| store.as_ref().is_none_or(|open| open.histories.shows_attributes()))
     }
 
+    fn takes_large_payloads(&self) -> bool {
+        let store = self.store.try_read();
+        let takes_large = |open: &Arc<OpenStore>| open.histories.takes_large_payloads();
+        store.is_ok_and(|store| store.as_ref().is_some_and(takes_large))
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use dashmap::{DashMap, DashSet};
 use futures_util::future::join_all;
 use ractor::{Actor, ActorRef, SpawnErr};
+use reenact_core::limits::max_payload_bytes;
 use reenact_core::{Name, ShardId};
 use reenact_providers::{Membership, Provider, Sharing};
 use tokio::runtime::Handle;
@@ -95,7 +96,8 @@ impl Runtime {
             // None of its code is to run.
             registry = Registry::default();
         }
-        let limits = limits(&mut registry, &options)?;
+        let takes_large = provider.histories().takes_large_payloads();
+        let limits = limits(&mut registry, &options, max_payload_bytes(takes_large))?;
         let runtimes = activity_runtimes(&registry, &options, limits.blocking)?;
         registry.check_states()?;
         let tags = tags(&options)?;
@@ -362,13 +364,14 @@ impl Drop for Starting {
 }
 
 /// The limits on how many activities run at a time; those that block are counted separately.
-fn limits(registry: &mut Registry, options: &HostOptions) -> Result<Limits> {
+fn limits(registry: &mut Registry, options: &HostOptions, payload_bytes: usize) -> Result<Limits> {
     registry.set_blocking(&options.blocking_activities)?;
     Ok(Limits {
         at_a_time: options.max_activities.max(1),
         grace: options.cancellation_grace,
         of_names: registry.activity_limits(&options.max_activities_of)?,
         blocking: options.max_blocking_activities.clamp(1, MAX_BLOCKING_THREADS),
+        payload_bytes,
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Store {
     /// The directory that it is in, if it is in one.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) histories: Arc<dyn HistoryStore>,
+    pub(crate) takes_large_payloads: bool,
     /// To show who has which shard.
     pub(crate) leases: Arc<dyn ShardLease>,
     pub(crate) clock: Arc<dyn TimerScheduler>,
@@ -56,8 +57,17 @@ impl Store {
             seeds: seeds.clone(),
             recorder,
         });
-        let values_read = ValuesRead::default();
-        Self { shards, directory, histories, leases, clock, seeds, queue_client, values_read }
+        Self {
+            shards,
+            directory,
+            takes_large_payloads: provider.histories().takes_large_payloads(),
+            histories,
+            leases,
+            clock,
+            seeds,
+            queue_client,
+            values_read: ValuesRead::default(),
+        }
     }
 
     /// Number of shards.

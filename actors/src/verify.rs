@@ -172,6 +172,8 @@ impl Check<'_> {
             activities: None,
             versions: None,
             local_in_place: false,
+            // What was recorded counts.
+            large_payloads: true,
             this_thread: Some(this_thread),
             on_foreign_wake: None,
             keep_history: false,

@@ -46,11 +46,12 @@ impl Workers {
         let (suspects, is_ending) = (SuspectTable::default(), AtomicBool::new(false));
         let places = Places::new(queue);
         let (blocked, grace) = (BlockedRuntimes::default(), limits.grace);
+        let payload_bytes = limits.payload_bytes;
         let shared =
             Shared { registry, runtimes, grace, suspects, places, is_ending, idle, room, blocked };
         let shared = Arc::new(shared);
         let of_shard = |shard| {
-            let link = ShardLink { routes: routes.clone(), clock: clock.clone() };
+            let link = ShardLink { routes: routes.clone(), clock: clock.clone(), payload_bytes };
             let (link, states) = (Arc::new(link), states.apart());
             let recorder = recorder.of_shard(ShardId(shard)).clone();
             let (shard, shared, calls) = (ShardId(shard), shared.clone(), Arc::default());

@@ -110,6 +110,10 @@ impl HistoryStore for Histories {
         self.store.unarchived_bytes()
     }
 
+    fn takes_large_payloads(&self) -> bool {
+        self.store.takes_large_payloads()
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -147,7 +147,7 @@ pub trait CodeCatalog: Send + Sync {
 /// How the output of user code is encoded, whether or not its type is known to decode.
 #[doc(hidden)]
 pub trait EncodeOutput<T> {
-    /// Refuses what nobody could read.
+    /// Refuses what nobody could read, and what no store takes. Whether this one takes it is still to be checked.
     fn encode(output: &T) -> Result<Payload, PayloadError>;
 }
 
@@ -163,13 +163,13 @@ pub struct Unchecked;
 
 impl<T: Serialize + DeserializeOwned> EncodeOutput<T> for Checked {
     fn encode(output: &T) -> Result<Payload, PayloadError> {
-        Payload::encode_checked(output).map(|(output, _)| output)
+        Payload::encode_large_checked(output).map(|(output, _)| output)
     }
 }
 
 impl<T: Serialize> EncodeOutput<T> for Unchecked {
     fn encode(output: &T) -> Result<Payload, PayloadError> {
-        Payload::encode(output)
+        Payload::encode_large(output)
     }
 }
 

@@ -50,7 +50,7 @@ pub const ENCODED_FORMAT: u8 = 0xE0;
 const UNDECODABLE_FORMAT: u8 = 0xE1;
 
 /// Most memory that decoding one turn may claim, in bytes. A larger turn cannot be written.
-pub const MAX_TURN_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_TURN_BYTES: usize = 384 * 1024 * 1024;
 
 /// A command or an activity that came out of a queue encoded, and that the codec of the store cannot decode. In
 /// this form it is given to the host, which finds out why when it decodes it, and back to the store,

@@ -1,7 +1,7 @@
 //! Commands: what a shell asks of an execution.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::attributes::Attributes;
 use crate::error::{ActivityError, ChildError};
 use crate::event::EmittedBy;
 use crate::ids::{CorrelationId, EventKey, InstanceId, Name};
+use crate::limits::PayloadLimits;
 use crate::message::{MessageId, NotTaken, Origin, Requester, UpdateReturn};
 use crate::options::TimeLimits;
 use crate::payload::{Payload, PayloadError};
@@ -248,4 +249,13 @@ pub enum Rejected {
     /// A delay, a reason, or items of a stream are over a limit.
     #[error("{0}")]
     OverLimit(String),
+}
+
+/// Whether an event with so many bytes of data may be recorded.
+pub(crate) fn check_event(limits: PayloadLimits, bytes: usize) -> Result<(), Rejected> {
+    let limit = limits.payload;
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Rejected::OverLimit(PayloadError::TooLarge { bytes, limit }.to_string()))
 }

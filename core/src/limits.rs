@@ -20,6 +20,14 @@ pub const MAX_EVENT_KEY_BYTES: usize = 256;
 /// Largest single payload (input, output, event data, recorded value), in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
+/// Largest single payload in a store that takes large payloads, in bytes.
+pub const MAX_LARGE_PAYLOAD_BYTES: usize = 64 * 1024 * 1024;
+
+/// Largest single payload in a store that takes large ones, or does not, in bytes.
+pub const fn max_payload_bytes(takes_large_payloads: bool) -> usize {
+    PayloadLimits::of(takes_large_payloads).payload
+}
+
 /// Deepest nesting of lists and maps in a payload, in levels: what the decoder reads.
 pub const MAX_PAYLOAD_DEPTH: usize = 127;
 
@@ -111,6 +119,13 @@ pub const MAX_HISTORY_BYTES: u64 = 256 * 1024 * 1024;
 /// fails.
 pub const MAX_TURN_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
+/// The same of a history in a store that takes large payloads.
+pub const MAX_LARGE_HISTORY_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The same of a turn in a store that takes large payloads. Twice the largest payload, which continuing as new stores
+/// twice, with what can be carried over.
+pub const MAX_LARGE_TURN_PAYLOAD_BYTES: u64 = 224 * 1024 * 1024;
+
 /// Most durable futures that one execution may have outstanding at a time (fan-out).
 pub const MAX_OUTSTANDING: usize = 100_000;
 
@@ -145,6 +160,48 @@ pub const MAX_CARRIED_EVENTS: usize = 16_000;
 /// so that [continuing as new](crate::OrchestrationContext::continue_as_new) can carry all of them
 /// over. An event for which a wait is open does not count, as for [`MAX_BUFFERED_EVENTS`].
 pub const MAX_BUFFERED_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// The same in a store that takes large payloads.
+pub const MAX_LARGE_BUFFERED_EVENT_BYTES: usize = 80 * 1024 * 1024;
+
+/// The limits that depend on whether the store of an execution takes large payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PayloadLimits {
+    /// One payload, in bytes.
+    pub(crate) payload: usize,
+    /// The payloads of a turn.
+    pub(crate) turn: u64,
+    /// The payloads of a history.
+    pub(crate) history: u64,
+    /// The data of external events that nobody waits for.
+    pub(crate) buffered: usize,
+}
+
+impl PayloadLimits {
+    const SMALL: Self = Self {
+        payload: MAX_PAYLOAD_BYTES,
+        turn: MAX_TURN_PAYLOAD_BYTES,
+        history: MAX_HISTORY_BYTES,
+        buffered: MAX_BUFFERED_EVENT_BYTES,
+    };
+
+    const LARGE: Self = Self {
+        payload: MAX_LARGE_PAYLOAD_BYTES,
+        turn: MAX_LARGE_TURN_PAYLOAD_BYTES,
+        history: MAX_LARGE_HISTORY_BYTES,
+        buffered: MAX_LARGE_BUFFERED_EVENT_BYTES,
+    };
+
+    pub(crate) const fn of(takes_large: bool) -> Self {
+        if takes_large { Self::LARGE } else { Self::SMALL }
+    }
+}
+
+impl Default for PayloadLimits {
+    fn default() -> Self {
+        Self::SMALL
+    }
+}
 
 /// Number of the newest external events whose keys the next execution knows, besides the keys of
 /// those that it has yet to take.

@@ -31,6 +31,7 @@ use crate::divergence::{Nondeterminism, Step};
 use crate::event::Event;
 use crate::history::{History, RecordedTurn};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
+use crate::limits::PayloadLimits;
 use crate::message::Requester;
 use crate::open::OpenActivity;
 use crate::outcome::Outcome;
@@ -112,7 +113,9 @@ impl Machine {
         execution: ExecutionId,
         config: MachineConfig,
     ) -> Self {
-        let state = State::new(instance, execution, config.strict, config.activities.clone());
+        let limits = PayloadLimits::of(config.large_payloads);
+        let activities = config.activities.clone();
+        let state = State::new(instance, execution, config.strict, activities, limits);
         Self {
             shared: Shared::new(state),
             code: code.clone(),

@@ -8,12 +8,12 @@ use alloc::vec::Vec;
 use core::iter;
 
 use crate::attempts::{Attempts, Due};
-use crate::command::Rejected;
+use crate::command::{Rejected, check_event};
 use crate::error::bounded_message;
 use crate::event::{Event, RequestEvent};
 use crate::history::{RecordedTurn, history_limit};
 use crate::ids::{CorrelationId, EventKey, Name};
-use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS};
+use crate::limits::{MAX_BUFFERED_EVENTS, PayloadLimits};
 use crate::message::Requester;
 use crate::payload::Payload;
 use crate::seen_keys::SeenKeys;
@@ -51,6 +51,7 @@ pub struct ParkedExecution {
     keys: SeenKeys,
     queues: BTreeMap<Name, OfName>,
     waits: BTreeMap<CorrelationId, Name>,
+    limits: PayloadLimits,
     /// For events of any name.
     any_waits: BTreeSet<CorrelationId>,
     timers: BTreeMap<CorrelationId, Timestamp>,
@@ -80,6 +81,11 @@ impl OfName {
 }
 
 impl ParkedExecution {
+    /// One in a store that takes [large payloads](crate::limits::MAX_LARGE_PAYLOAD_BYTES), or does not, as by default.
+    pub fn in_store(takes_large_payloads: bool) -> Self {
+        Self { limits: PayloadLimits::of(takes_large_payloads), ..Self::default() }
+    }
+
     /// Goes on with a turn.
     pub fn apply(&mut self, turn: &RecordedTurn) {
         self.at = turn.at;
@@ -180,7 +186,7 @@ impl ParkedExecution {
         if !is_new {
             return Ok(Vec::new());
         }
-        match history_limit(self.events + 1, self.bytes) {
+        match history_limit(self.limits, self.events + 1, self.bytes) {
             Some(full) => Err(Rejected::OverLimit(full.to_string())),
             None => Ok(self.record(event, trace, now)),
         }
@@ -212,8 +218,9 @@ impl ParkedExecution {
         let mut turns: Vec<_> = overdue.collect();
         let bytes: u64 = input.iter().map(|event| event.payload_bytes() as u64).sum();
         let (events, bytes) = (self.events + 1 + input.len() as u64, self.bytes + bytes);
+        let limits = self.limits;
         let has_room = |trace: &&TraceContext| {
-            history_limit(events, bytes + trace.state().len() as u64).is_none()
+            history_limit(limits, events, bytes + trace.state().len() as u64).is_none()
         };
         let turn = RecordedTurn { at, events: input }.in_trace(trace.filter(has_room));
         self.apply(&turn);
@@ -222,7 +229,8 @@ impl ParkedExecution {
     }
 
     fn has_room(&self, name: &Name, bytes: usize) -> Result<(), Rejected> {
-        if let Some(full) = history_limit(self.events + 1, self.bytes + bytes as u64) {
+        check_event(self.limits, bytes)?;
+        if let Some(full) = history_limit(self.limits, self.events + 1, self.bytes + bytes as u64) {
             return Err(Rejected::OverLimit(full.to_string()));
         }
         if self.queues.get(name).is_some_and(OfName::awaits_next) {
@@ -236,8 +244,9 @@ impl ParkedExecution {
         if events >= MAX_BUFFERED_EVENTS {
             return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
         }
-        if taken + bytes > MAX_BUFFERED_EVENT_BYTES {
-            return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
+        let limit = self.limits.buffered;
+        if taken + bytes > limit {
+            return Err(Rejected::TooManyEventBytes { limit });
         }
         Ok(())
     }

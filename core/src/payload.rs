@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use bounded::{Bounded, Found};
 use buffer::Buffer;
 
-use crate::limits::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
+use crate::limits::{MAX_LARGE_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH};
 
 /// An encoded user value. Cheap to clone: the bytes are shared, or a few. Only this module knows that it
 /// is JSON.
@@ -47,11 +47,14 @@ pub enum PayloadError {
     /// The value is nested deeper than [`MAX_PAYLOAD_DEPTH`]: no decoder would read it.
     #[error("the value is nested more than {MAX_PAYLOAD_DEPTH} levels deep")]
     TooDeep,
-    /// The encoded value is larger than [`MAX_PAYLOAD_BYTES`].
-    #[error("the payload has {bytes} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")]
+    /// The encoded value is larger than [`MAX_PAYLOAD_BYTES`], or than [`MAX_LARGE_PAYLOAD_BYTES`] where the store
+    /// takes large payloads.
+    #[error("the payload has {bytes} bytes; at most {limit} are allowed")]
     TooLarge {
         /// Its size in bytes.
         bytes: usize,
+        /// How many there may be.
+        limit: usize,
     },
 }
 
@@ -66,6 +69,15 @@ impl Payload {
     /// larger than [`MAX_PAYLOAD_BYTES`], [`PayloadError::TooDeep`] when it is nested deeper than
     /// [`MAX_PAYLOAD_DEPTH`], [`PayloadError::NotFinite`] when it has a number that is not finite.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
+        Self::encode_large(value)?.within(MAX_PAYLOAD_BYTES)
+    }
+
+    /// As [`encode`](Self::encode), of up to [`MAX_LARGE_PAYLOAD_BYTES`] bytes. Who takes it must look whether it is
+    /// [`within`](Self::within) the limit that counts there.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_large<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
         let found = Found::default();
         let payload = Self::write_and_look(value, &found)?;
         payload.check_depth()?;
@@ -84,10 +96,33 @@ impl Payload {
     pub fn encode_checked<T: Serialize + DeserializeOwned>(
         value: &T,
     ) -> Result<(Self, T), PayloadError> {
-        let payload = Self::write(value)?;
+        let payload = Self::write_large(value)?.within(MAX_PAYLOAD_BYTES)?;
         payload.check_depth()?;
         let read = payload.read_back()?;
         Ok((payload, read))
+    }
+
+    /// As [`encode_checked`](Self::encode_checked), of up to [`MAX_LARGE_PAYLOAD_BYTES`] bytes. Who takes it must look
+    /// whether it is [`within`](Self::within) the limit that counts there.
+    ///
+    /// # Errors
+    /// As [`encode_checked`](Self::encode_checked).
+    pub fn encode_large_checked<T: Serialize + DeserializeOwned>(
+        value: &T,
+    ) -> Result<(Self, T), PayloadError> {
+        let payload = Self::write_large(value)?;
+        payload.check_depth()?;
+        let read = payload.read_back()?;
+        Ok((payload, read))
+    }
+
+    /// The payload, if it has at most so many bytes.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooLarge`].
+    pub fn within(self, limit: usize) -> Result<Self, PayloadError> {
+        let bytes = self.len();
+        if bytes > limit { Err(PayloadError::TooLarge { bytes, limit }) } else { Ok(self) }
     }
 
     /// What was just encoded, decoded again.
@@ -105,6 +140,11 @@ impl Payload {
     /// Encodes a value that may be deeper than a decoder reads: for a comparison with what is recorded,
     /// which may be older than the limit.
     pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
+        Self::write_large(value)?.within(MAX_PAYLOAD_BYTES)
+    }
+
+    /// As [`write`](Self::write), of up to [`MAX_LARGE_PAYLOAD_BYTES`] bytes: its size is still to be checked.
+    pub(crate) fn write_large<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
         Self::write_and_look(value, &Found::default())
     }
 
@@ -117,7 +157,7 @@ impl Payload {
             true => PayloadError::TooDeep,
             false => PayloadError::Encode(why.to_string()),
         })?;
-        Self::from_bytes(bytes)
+        Self(Buffer::of(bytes)).within(MAX_LARGE_PAYLOAD_BYTES)
     }
 
     /// Whether a decoder gets to its end.
@@ -143,10 +183,7 @@ impl Payload {
     /// # Errors
     /// [`PayloadError::TooLarge`] when there are more than [`MAX_PAYLOAD_BYTES`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, PayloadError> {
-        if bytes.len() > MAX_PAYLOAD_BYTES {
-            return Err(PayloadError::TooLarge { bytes: bytes.len() });
-        }
-        Ok(Self(Buffer::of(bytes)))
+        Self(Buffer::of(bytes)).within(MAX_PAYLOAD_BYTES)
     }
 
     /// Decodes the value.

@@ -51,7 +51,7 @@ use crate::correlation_buffer::{CorrelationBuffer, Scheduled};
 use crate::event::Event;
 use crate::history::{history_limit, turn_limit};
 use crate::ids::{CorrelationId, ExecutionId, InstanceId, Name};
-use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING};
+use crate::limits::{MAX_OUTBOX_MESSAGES, MAX_OUTSTANDING, PayloadLimits};
 use crate::message::Origin;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
@@ -97,6 +97,7 @@ pub(crate) struct State {
     pub(crate) published: PublishedValues,
     pub(crate) streams: Streams,
     pub(crate) attributes: Attributes,
+    pub(crate) limits: PayloadLimits,
     pub(crate) updates: OpenUpdates,
     pub(crate) time_limits: RunningLimits,
     /// Those that it has called, once there are any.
@@ -123,6 +124,7 @@ impl State {
         execution: ExecutionId,
         strict: bool,
         activities: Option<Arc<dyn ActivityCatalog>>,
+        limits: PayloadLimits,
     ) -> Self {
         Self {
             outbox: Outbox::new(instance.clone()),
@@ -142,6 +144,7 @@ impl State {
             attributes: Attributes::default(),
             updates: OpenUpdates::default(),
             time_limits: RunningLimits::default(),
+            limits,
             children: None,
             lock: None,
             cancellation: None,
@@ -194,7 +197,8 @@ impl State {
 
     /// Moves what is here into another state; this one is closed.
     pub(crate) fn take_and_close(&mut self) -> Self {
-        let closed = Self::new(self.instance.clone(), self.execution, self.strict, None);
+        let instance = self.instance.clone();
+        let closed = Self::new(instance, self.execution, self.strict, None, self.limits);
         core::mem::replace(self, Self { mode: Mode::Closed, ..closed })
     }
 
@@ -314,8 +318,8 @@ impl State {
 
     fn has_room(&self, trace: &ReceivedTrace) -> bool {
         let bytes = trace.stored_bytes() as u64;
-        let limit = history_limit(self.written.events + 1, self.written.bytes + bytes);
-        limit.or_else(|| turn_limit(self.turn.bytes + bytes)).is_none()
+        let limit = history_limit(self.limits, self.written.events + 1, self.written.bytes + bytes);
+        limit.or_else(|| turn_limit(self.limits, self.turn.bytes + bytes)).is_none()
     }
 
     /// Records the [trace of the input](Self::trace_of_input).

@@ -8,6 +8,7 @@
 //! | `live/...` | which processes live, who has which shard, which queues have something |
 //! | `journal/0003/...` | the journal of each shard: append blobs, and a checkpoint |
 //! | `archive/...` | the histories that the journals have given to the archive |
+//! | `large/0003/...` | the turns of each shard that are too large for its journal |
 //! | `payload/...` | messages that are too large for a queue |
 //! | `quarantine/...` | messages that can never be taken |
 //! | queues `HUB-shard-0003` | messages to the owner of each shard |
@@ -22,6 +23,7 @@ mod counted;
 #[cfg(feature = "azure-wire")]
 pub mod emulator;
 mod hub;
+mod large_turns;
 #[cfg(feature = "azure-legacy")]
 pub mod legacy;
 mod medium;
@@ -49,6 +51,7 @@ use tokio::runtime::Runtime;
 use self::archive::BlobArchive;
 use self::client::Client;
 use self::counted::{Counted, Counters};
+use self::large_turns::LargeTurnBlobs;
 use self::members::Members;
 use self::port::StoragePort;
 use self::queues::Queues;
@@ -81,6 +84,7 @@ pub struct Azure {
 struct Inner {
     /// `None` once it is being dropped.
     histories: Option<Journaled<BlobMedium, BlobArchive>>,
+    large_turns: LargeTurnBlobs,
     queues: Arc<Queues>,
     members: Arc<Members>,
     client: Client,
@@ -100,6 +104,7 @@ pub struct AzureOptions {
     visibility_time: Duration,
     first_pause: Duration,
     must_exist: bool,
+    large_payloads: bool,
     journaled: journaled::Options,
 }
 
@@ -118,6 +123,7 @@ impl Default for AzureOptions {
             visibility_time: LEASE_TIME,
             first_pause: client::FIRST_PAUSE,
             must_exist: false,
+            large_payloads: false,
             journaled: journaled::Options {
                 journal,
                 flush_bytes: FLUSH_BYTES,
@@ -176,6 +182,15 @@ impl AzureOptions {
         self
     }
 
+    /// Whether payloads may have up to [`MAX_LARGE_PAYLOAD_BYTES`](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES): by
+    /// default they may not. A turn that is too large for the journal is in a blob of its own then. What was stored so
+    /// can be read with and without this. All hosts of a hub should have the same; one of an older version cannot
+    /// read such a turn, and parks its instance in memory.
+    pub const fn large_payloads(mut self, takes_large: bool) -> Self {
+        self.large_payloads = takes_large;
+        self
+    }
+
     /// Bytes that a shard holds in memory until they go into the archive. At twice as many, appends
     /// wait for that. 0 counts as 1.
     pub const fn flush_bytes(mut self, bytes: usize) -> Self {
@@ -225,7 +240,9 @@ impl AzureOptions {
             }
         };
         let (histories, clock) = (Some(histories), Arc::clone(&self.clock));
-        let inner = Inner { histories, queues, members, client, counters, clock, io: Some(io) };
+        let large_turns = LargeTurnBlobs::new(client.clone(), self.large_payloads);
+        let io = Some(io);
+        let inner = Inner { histories, large_turns, queues, members, client, counters, clock, io };
         Ok(Azure { inner: Arc::new(inner) })
     }
 }

@@ -100,7 +100,8 @@ impl<P: Provider> Provider for Encoded<P> {
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
         let sharing = self.provider.sharing()?;
-        Some(Arc::new(EncodedSharing::new(sharing, self.codec.clone())))
+        let takes_large = self.provider.histories().takes_large_payloads();
+        Some(Arc::new(EncodedSharing::new(sharing, self.codec.clone(), takes_large)))
     }
 
     fn directory(&self) -> Option<PathBuf> {

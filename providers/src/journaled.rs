@@ -326,7 +326,7 @@ impl<M: Medium, A: Archive> std::fmt::Debug for Journaled<M, A> {
 impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         let thread = self.thread(batch.shard)?;
-        check_batch(&batch)?;
+        check_batch(&batch, false)?;
         for turn in &batch.turns {
             check_shard(&turn.summary.instance, self.shards(), batch.shard, "the batch")?;
         }

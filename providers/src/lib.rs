@@ -68,6 +68,8 @@ pub mod journal;
 pub mod archive;
 #[cfg(any(feature = "local", feature = "blobs"))]
 mod identity;
+#[cfg(feature = "journal")]
+pub mod large_turns;
 mod tip;
 
 // Floor 6: a store that is made of journals and an archive.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact_core::InstanceId;
-use reenact_core::limits::MAX_PAYLOAD_BYTES;
+use reenact_core::limits::{MAX_LARGE_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES};
 
 use crate::{Batch, Message, ProviderError};
 
@@ -12,6 +12,20 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most bytes in one routed message: the largest payload, with room for what goes around it.
 pub const MAX_ROUTED_BYTES: usize = MAX_PAYLOAD_BYTES + 64 * 1024;
+
+/// Most turn bytes in one batch for a store that [takes large payloads](crate::HistoryStore::takes_large_payloads).
+/// It also bounds a single turn.
+pub const MAX_LARGE_BATCH_BYTES: usize = 512 * 1024 * 1024;
+
+/// Most bytes in one routed message of a store that takes large payloads.
+pub const MAX_LARGE_ROUTED_BYTES: usize = MAX_LARGE_PAYLOAD_BYTES + 64 * 1024;
+
+/// Most bytes of a turn that is stored in the journal of a store that takes large payloads; a larger one is
+/// stored in a blob.
+pub const MAX_INLINE_TURN_BYTES: usize = 1024 * 1024;
+
+/// A page of turns ends with the turn in which it has taken this many bytes out of blobs.
+pub const LARGE_TURNS_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest name of a [codec](crate::codec::Codec::name), in bytes.
 pub const MAX_CODEC_NAME_BYTES: usize = 64;
@@ -113,18 +127,20 @@ pub const LEASE_TIME: Duration = Duration::from_secs(15);
 /// How long a delivered message stays hidden unless it is acknowledged.
 pub const VISIBILITY_TIME: Duration = Duration::from_secs(30);
 
-/// `TooLarge` when the batch is over [`MAX_BATCH_BYTES`].
-pub(crate) fn check_batch(batch: &Batch) -> Result<(), ProviderError> {
+/// `TooLarge` when the batch is over [`MAX_BATCH_BYTES`], or over [`MAX_LARGE_BATCH_BYTES`] where large payloads
+/// are taken.
+pub(crate) fn check_batch(batch: &Batch, takes_large: bool) -> Result<(), ProviderError> {
     // The same bytes may stand in many turns, so the sum can be larger than the memory.
     let bytes = batch.turns.iter().fold(0_usize, |sum, turn| sum.saturating_add(turn.bytes.len()));
-    check("the batch", bytes, MAX_BATCH_BYTES)
+    check("the batch", bytes, if takes_large { MAX_LARGE_BATCH_BYTES } else { MAX_BATCH_BYTES })
 }
 
-/// `TooLarge` when the message is over [`MAX_ROUTED_BYTES`], or its key over
-/// [`MAX_ROUTED_KEY_BYTES`].
-pub(crate) fn check_message(message: &Message) -> Result<(), ProviderError> {
+/// `TooLarge` when the message is over [`MAX_ROUTED_BYTES`], or over [`MAX_LARGE_ROUTED_BYTES`] where large payloads
+/// are taken, or its key over [`MAX_ROUTED_KEY_BYTES`].
+pub(crate) fn check_message(message: &Message, takes_large: bool) -> Result<(), ProviderError> {
     check("the message's key", message.key.len(), MAX_ROUTED_KEY_BYTES)?;
-    check("the message", message.bytes.len(), MAX_ROUTED_BYTES)
+    let limit = if takes_large { MAX_LARGE_ROUTED_BYTES } else { MAX_ROUTED_BYTES };
+    check("the message", message.bytes.len(), limit)
 }
 
 /// `TooLarge` when more instances are to be purged than [`MAX_PURGED_AT_ONCE`].
@@ -152,14 +168,19 @@ mod tests {
             to: InstanceId::new("i").unwrap(),
             bytes: Arc::from(vec![0; bytes]),
         };
-        assert!(check_message(&message(MAX_ROUTED_KEY_BYTES, MAX_ROUTED_BYTES)).is_ok());
+        assert!(check_message(&message(MAX_ROUTED_KEY_BYTES, MAX_ROUTED_BYTES), false).is_ok());
         assert!(matches!(
-            check_message(&message(MAX_ROUTED_KEY_BYTES + 1, 0)),
+            check_message(&message(MAX_ROUTED_KEY_BYTES + 1, 0), false),
             Err(ProviderError::TooLarge { what: "the message's key", size: 1025, limit: 1024 })
         ));
         assert!(matches!(
-            check_message(&message(1, MAX_ROUTED_BYTES + 1)),
+            check_message(&message(1, MAX_ROUTED_BYTES + 1), false),
             Err(ProviderError::TooLarge { what: "the message", .. })
+        ));
+        assert!(check_message(&message(1, MAX_LARGE_ROUTED_BYTES), true).is_ok());
+        assert!(matches!(
+            check_message(&message(1, MAX_LARGE_ROUTED_BYTES + 1), true),
+            Err(ProviderError::TooLarge { limit: MAX_LARGE_ROUTED_BYTES, .. })
         ));
     }
 }

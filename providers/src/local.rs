@@ -5,12 +5,14 @@
 //! | `STORE` | what it is: format, name of the store, number of shards |
 //! | `LOCK` | locked by the one process that has it open, and says which |
 //! | `shard-0000`, ... | the journal of each shard: see `JOURNAL.md` |
+//! | `large-0000`, ... | the turns of each shard that are too large for its journal, if there are any |
 //! | `archive.db` | the histories that the journals have given to the archive: see `ARCHIVE.md` |
 //!
 //! A directory of an earlier version also has `messages.db`, a queue of messages that nothing ever sent or
 //! received. It is left alone: it is neither read nor written, and may be removed.
 
 mod archive;
+mod large_turns;
 mod machine;
 mod read_only;
 mod sqlite;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use self::large_turns::LargeTurnFiles;
 use self::sqlite::is_no_room;
 use crate::identity::{self, StoreIdentity};
 use crate::journal::JournalId;
@@ -73,6 +76,7 @@ const SHARD: &str = "shard-";
 #[derive(Clone)]
 pub struct Local {
     histories: Journaled<Directory<RealDisk>, SqliteArchive>,
+    large_turns: Option<LargeTurnFiles>,
     clock: Arc<dyn TimerScheduler>,
     path: PathBuf,
 }
@@ -83,6 +87,7 @@ pub struct Local {
 pub struct LocalOptions {
     shards: u32,
     clock: Arc<dyn TimerScheduler>,
+    large_payloads: bool,
     journaled: Options,
 }
 
@@ -91,6 +96,7 @@ impl Default for LocalOptions {
         Self {
             shards: DEFAULT_LOCAL_SHARDS,
             clock: Arc::new(SystemClock),
+            large_payloads: false,
             journaled: Options::default(),
         }
     }
@@ -152,6 +158,14 @@ impl LocalOptions {
     /// The clock that durable timers run on: the system's by default.
     pub fn clock(mut self, clock: impl TimerScheduler) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether payloads may have up to [`MAX_LARGE_PAYLOAD_BYTES`](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES): by
+    /// default they may not. A turn that is too large for the journal is in a file of its own then. What was stored so
+    /// can be read with and without this.
+    pub const fn large_payloads(mut self, takes_large: bool) -> Self {
+        self.large_payloads = takes_large;
         self
     }
 
@@ -224,7 +238,8 @@ impl LocalOptions {
         let clock = Arc::clone(&self.clock);
         let histories =
             Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)?;
-        Ok(Local { histories, clock, path: site.path.clone() })
+        let large_turns = site.large_turns(identity, Some(lock), self.large_payloads);
+        Ok(Local { histories, large_turns, clock, path: site.path.clone() })
     }
 }
 
@@ -406,7 +421,11 @@ impl Provider for Local {
     }
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
-        Arc::new(self.histories.clone())
+        let histories = Arc::new(self.histories.clone());
+        match &self.large_turns {
+            Some(files) => Arc::new(files.beside(histories)),
+            None => histories,
+        }
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

@@ -37,6 +37,7 @@ pub struct InMemory {
 struct Hub {
     shards: Box<[Shard]>,
     clock: Arc<dyn TimerScheduler>,
+    takes_large: bool,
     /// What hosts that share it need; none where one host has all shards.
     sharing: Option<Arc<Shared>>,
 }
@@ -53,10 +54,18 @@ struct State {
     commits: u64,
 }
 
+/// What a store is for.
+#[derive(Clone, Copy, Default)]
+struct Kind {
+    /// Several hosts share it.
+    is_shared: bool,
+    takes_large: bool,
+}
+
 impl InMemory {
     /// An empty store of [`DEFAULT_SHARDS`] shards on the system's clock, for one host.
     pub fn new() -> Self {
-        Self::empty(DEFAULT_SHARDS, Arc::new(SystemClock), false)
+        Self::empty(DEFAULT_SHARDS, Arc::new(SystemClock), Kind::default())
     }
 
     /// An empty store like this one, for several hosts that share its shards: each is given a clone.
@@ -73,32 +82,44 @@ impl InMemory {
     /// ```
     #[must_use]
     pub fn shared(self) -> Self {
-        Self::empty(self.shard_count(), Arc::clone(&self.hub.clock), true)
+        let kind = Kind { is_shared: true, ..self.kind() };
+        Self::empty(self.shard_count(), Arc::clone(&self.hub.clock), kind)
+    }
+
+    /// An empty store like this one, that takes payloads of up to
+    /// [`MAX_LARGE_PAYLOAD_BYTES`](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES). What this one holds is not taken
+    /// along, so choose before use.
+    #[must_use]
+    pub fn large_payloads(self, takes_large: bool) -> Self {
+        let kind = Kind { takes_large, ..self.kind() };
+        Self::empty(self.shard_count(), Arc::clone(&self.hub.clock), kind)
     }
 
     /// An empty store like this one, with this number of shards: 0 counts as 1, and more than
     /// [`MAX_SHARDS`] as that. What this one holds is not taken along, so choose before use.
     #[must_use]
     pub fn with_shards(self, shards: u32) -> Self {
-        Self::empty(shards, Arc::clone(&self.hub.clock), self.is_shared())
+        Self::empty(shards, Arc::clone(&self.hub.clock), self.kind())
     }
 
     /// An empty store like this one, on another clock. What this one holds is not taken along, so
     /// choose before use.
     #[must_use]
     pub fn with_clock(self, clock: impl TimerScheduler) -> Self {
-        Self::empty(self.shard_count(), Arc::new(clock), self.is_shared())
+        Self::empty(self.shard_count(), Arc::new(clock), self.kind())
     }
 
-    fn empty(shards: u32, clock: Arc<dyn TimerScheduler>, is_shared: bool) -> Self {
+    fn empty(shards: u32, clock: Arc<dyn TimerScheduler>, kind: Kind) -> Self {
+        let Kind { is_shared, takes_large } = kind;
         let count = shards.clamp(1, MAX_SHARDS);
         let shards = (0..count).map(|shard| Shard::new(ShardId(shard))).collect();
-        let sharing = is_shared.then(|| Arc::new(Shared::new(count, Arc::clone(&clock))));
-        Self { hub: Arc::new(Hub { shards, clock, sharing }) }
+        let sharing =
+            is_shared.then(|| Arc::new(Shared::new(count, Arc::clone(&clock), takes_large)));
+        Self { hub: Arc::new(Hub { shards, clock, takes_large, sharing }) }
     }
 
-    fn is_shared(&self) -> bool {
-        self.hub.sharing.is_some()
+    fn kind(&self) -> Kind {
+        Kind { is_shared: self.hub.sharing.is_some(), takes_large: self.hub.takes_large }
     }
 
     fn shard_count(&self) -> u32 {
@@ -169,7 +190,7 @@ impl Provider for InMemory {
 impl HistoryStore for InMemory {
     async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         let shard = self.shard(batch.shard)?;
-        check_batch(&batch)?;
+        check_batch(&batch, self.hub.takes_large)?;
         for turn in &batch.turns {
             check_shard(&turn.summary.instance, self.shard_count(), batch.shard, "the batch")?;
         }
@@ -199,6 +220,10 @@ impl HistoryStore for InMemory {
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         let (_, shard) = self.shard_of(instance);
         Ok(lock(&shard.state).log.summary(instance).cloned())
+    }
+
+    fn takes_large_payloads(&self) -> bool {
+        self.hub.takes_large
     }
 
     async fn list(

@@ -147,6 +147,14 @@ pub trait HistoryStore: Send + Sync + 'static {
         true
     }
 
+    /// Whether it takes turns that are as large as
+    /// [`MAX_LARGE_BATCH_BYTES`](crate::limits::MAX_LARGE_BATCH_BYTES), and its queues messages of
+    /// [`MAX_LARGE_ROUTED_BYTES`](crate::limits::MAX_LARGE_ROUTED_BYTES): then a host allows payloads of
+    /// [`MAX_LARGE_PAYLOAD_BYTES`](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES). The default is that it does not.
+    fn takes_large_payloads(&self) -> bool {
+        false
+    }
+
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors

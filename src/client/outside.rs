@@ -66,7 +66,7 @@ impl Client {
         output: &T,
     ) -> Result<()> {
         let token = token.to_activity_token()?;
-        let output = Payload::encode(output).map_err(|source| Error::InvalidPayload {
+        let output = Payload::encode_large(output).map_err(|source| Error::InvalidPayload {
             what: format!("the output of activity {}", token.id()),
             source,
         })?;

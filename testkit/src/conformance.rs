@@ -32,6 +32,7 @@ pub mod append;
 pub mod executions;
 pub mod fence;
 mod kit;
+pub mod large;
 pub mod lease;
 pub mod list;
 pub mod members;
@@ -327,6 +328,31 @@ macro_rules! sharing_conformance_tests {
     };
 }
 
+/// Expands to one test for each case of the suite for stores that take large payloads. The argument is as that of
+/// [`conformance_tests!`](crate::conformance_tests), which such a store runs as well; with `shared:` in front of it for a
+/// store that several hosts share.
+#[macro_export]
+macro_rules! large_payload_conformance_tests {
+    (shared: $make:expr) => {
+        $crate::large_payload_conformance_tests!($make);
+        $crate::conformance_tests!(@subject (test $make), large, [
+            a_large_message_arrives_as_it_was_sent,
+        ]);
+    };
+    ($make:expr) => {
+        $crate::conformance_tests!(@subject (test $make), large, [
+            a_store_says_that_it_takes_large_payloads,
+            a_large_turn_is_stored_as_it_is,
+            a_large_turn_is_loaded_as_it_is,
+            a_turn_is_stored_as_it_is_whatever_it_begins_with,
+            a_refused_large_turn_leaves_no_trace,
+            the_next_execution_takes_the_place_of_large_turns,
+            a_purged_instance_with_large_turns_is_gone,
+            a_batch_over_the_limit_of_large_ones_is_refused,
+        ]);
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -336,6 +362,7 @@ mod tests {
             include_str!("conformance/append.rs"),
             include_str!("conformance/executions.rs"),
             include_str!("conformance/fence.rs"),
+            include_str!("conformance/large.rs"),
             include_str!("conformance/lease.rs"),
             include_str!("conformance/list.rs"),
             include_str!("conformance/members.rs"),

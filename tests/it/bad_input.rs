@@ -59,7 +59,7 @@ fn too_large() -> String {
 
 fn too_large_as_payload(error: &Error) -> bool {
     let bytes = limits::MAX_PAYLOAD_BYTES + 1;
-    matches!(error, Error::InvalidPayload { source: PayloadError::TooLarge { bytes: found }, .. }
+    matches!(error, Error::InvalidPayload { source: PayloadError::TooLarge { bytes: found, .. }, .. }
         if *found == bytes)
 }
 

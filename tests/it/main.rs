@@ -40,6 +40,7 @@ mod instance_actors;
 mod instance_commands;
 mod isolation;
 mod kit;
+mod large_payloads;
 mod linger;
 mod local;
 mod local_activities;

@@ -31,6 +31,9 @@ impl Access {
             let source = PayloadError::Decode("`later` is no failure".into());
             return Err(Error::InvalidPayload { what, source });
         }
+        if let Ok(output) = &result {
+            self.check_payload(output, || format!("the output of activity {}", token.id()))?;
+        }
         let bytes = result.as_ref().map_or_else(|error| error.message().len(), Payload::len);
         self.ask_about(token, bytes, Outside::Ended(result)).await
     }

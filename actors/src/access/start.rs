@@ -80,7 +80,7 @@ impl Access {
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`], [`Error::AlreadyExists`],
     /// [`Error::Busy`], [`Error::ShuttingDown`], [`Error::OverLimit`], [`Error::Interrupted`],
-    /// [`Error::Store`], [`Error::InvalidOptions`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
+    /// [`Error::Store`], [`Error::InvalidOptions`], [`Error::InvalidPayload`]; [`Error::NotStarted`] when the code cannot do its first turn: then nothing was
     /// stored. With an event also [`Error::NoId`], [`Error::Finished`], [`Error::Parked`] and
     /// [`Error::TooManyEvents`], of the instance that is there. By way of another host:
     /// [`Error::Quarantined`] when that cannot take it; [`Error::Unanswered`] when none has taken it for
@@ -117,6 +117,8 @@ impl Access {
             attributes,
         } = request;
         limits.check()?;
+        self.check_payload(&input, || format!("the input of orchestration `{name}`"))?;
+        event.iter().try_for_each(|event| self.check_event(event))?;
         let event = event.map(|event| event.with_trace_of(trace.as_ref()));
         self.orchestration(&name, version.as_ref())?;
         if let Some(event) = event.as_ref().filter(|_| instance.is_none()) {

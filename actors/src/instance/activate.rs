@@ -193,6 +193,7 @@ impl ShardContext {
             activities: Some(self.host.registry.clone()),
             versions: Some(self.host.registry.clone()),
             local_in_place: false,
+            large_payloads: self.host.store.takes_large_payloads,
             this_thread: Some(this_thread),
             on_foreign_wake: Some(Arc::new(move || {
                 // An actor that has gone cannot be misled.

@@ -278,7 +278,7 @@ impl InstanceState {
         // Turns from before it was parked may still be under way.
         self.shard.everything_is_durable(&self.instance).await?;
         let Ok(turns) = self.shard.log().history(&summary).await? else { return Ok(()) };
-        let mut execution = ParkedExecution::default();
+        let mut execution = ParkedExecution::in_store(self.shard.host.store.takes_large_payloads);
         let history: History = turns.into_iter().collect();
         history.turns().iter().for_each(|turn| execution.apply(turn));
         if let Phase::Parked(parked) = &mut self.phase {

@@ -21,11 +21,11 @@ impl ExternalEvent {
     /// An event of that name with that data.
     ///
     /// # Errors
-    /// [`Error::InvalidName`]; [`Error::InvalidPayload`] when the data does not encode or is too
-    /// large.
+    /// [`Error::InvalidName`]; [`Error::InvalidPayload`] when the data does not encode or is larger than any store
+    /// takes.
     pub fn new<T: Serialize + ?Sized>(name: impl NamesEvent<T>, data: &T) -> Result<Self> {
         let name = Name::new(name.event_name())?;
-        let data = Payload::encode(data).map_err(|source| Error::InvalidPayload {
+        let data = Payload::encode_large(data).map_err(|source| Error::InvalidPayload {
             what: format!("the data of event `{name}`"),
             source,
         })?;

@@ -74,7 +74,13 @@ impl Stage {
     /// With at most `activities` at a time.
     fn host(&self, limit: usize, registry: Registry) -> Taking {
         let grace = Duration::from_secs(10);
-        let limits = Limits { at_a_time: limit, grace, of_names: HashMap::new(), blocking: 1 };
+        let limits = Limits {
+            at_a_time: limit,
+            grace,
+            of_names: HashMap::new(),
+            blocking: 1,
+            payload_bytes: reenact_core::limits::MAX_PAYLOAD_BYTES,
+        };
         let runtimes = ActivityRuntimes::new(None, None);
         let (registry, routes) = (Arc::new(registry), routes());
         let recorder = HostRecorder::of_test();

@@ -77,7 +77,13 @@ mod tests {
         let routes = Routes::new(1, threads.unwrap());
         routes.set_supervisor(SHARD, supervisor_that_forwards(sender).await);
         let grace = Duration::from_secs(10);
-        let limits = Limits { at_a_time: 1, grace, of_names: HashMap::new(), blocking: 1 };
+        let limits = Limits {
+            at_a_time: 1,
+            grace,
+            of_names: HashMap::new(),
+            blocking: 1,
+            payload_bytes: reenact_core::limits::MAX_PAYLOAD_BYTES,
+        };
         let clock = Arc::new(ManualClock::default());
         let runtimes = ActivityRuntimes::new(None, None);
         let recorder = HostRecorder::of_test();

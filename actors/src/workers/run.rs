@@ -85,6 +85,7 @@ pub(super) async fn run(
     };
     let panicked = |message| Err(ActivityError::of_kind(ActivityErrorKind::Panicked, message));
     let result = result.map(|result| result.unwrap_or_else(panicked));
+    let result = result.map(|result| within(link.payload_bytes, result));
     let result = match context.has_emitted() {
         // Boxed, and given the whole result, so that the task of an ordinary activity has no room for it.
         true => Box::pin(flushed(workers, context, result)).await,
@@ -97,6 +98,15 @@ pub(super) async fn run(
             report_end(workers, context, result);
         }
     }
+}
+
+/// An output that the store does not take is a failure.
+fn within(
+    payload_bytes: usize,
+    result: Result<Payload, ActivityError>,
+) -> Result<Payload, ActivityError> {
+    let too_large = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOutput, why);
+    result.and_then(|output| output.within(payload_bytes).map_err(too_large))
 }
 
 /// How an activity has ended, once all that it has emitted is durable. `None` when it was cut off before.

@@ -76,6 +76,8 @@ pub(super) struct OfShard {
 pub(super) struct ShardLink {
     pub(super) routes: Routes,
     pub(super) clock: Arc<dyn TimerScheduler>,
+    /// Most bytes of an output.
+    pub(super) payload_bytes: usize,
 }
 
 impl HeartbeatSink for ShardLink {
@@ -156,4 +158,6 @@ pub(crate) struct Limits {
     pub(crate) of_names: HashMap<Name, usize>,
     /// The number of threads for activities that block.
     pub(crate) blocking: usize,
+    /// Most bytes of an output.
+    pub(crate) payload_bytes: usize,
 }

@@ -215,7 +215,7 @@ impl Shared {
             what: format!("the input of orchestration `{name}`"),
             source,
         };
-        let input = Payload::encode(input).map_err(invalid)?;
+        let input = Payload::encode_large(input).map_err(invalid)?;
         if let Some(code) = self.access().orchestration(name, version)? {
             code.check_input(&input).map_err(invalid)?;
         }

@@ -182,7 +182,7 @@ fn payload(token: &ActivityToken, value: &Value) -> Result<Payload, Problem> {
         what: format!("the value for activity {} of instance `{}`", token.id(), token.instance()),
         source,
     };
-    Ok(Payload::encode(value).map_err(invalid)?)
+    Ok(Payload::encode_large(value).map_err(invalid)?)
 }
 
 fn json(payload: &Payload) -> Value {

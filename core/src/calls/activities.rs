@@ -105,6 +105,7 @@ impl OrchestrationContext {
     {
         // Without the lock: all of this may run code of the user's.
         let checked = checked_call(name, input, options, local);
+        let checked = checked.and_then(|(name, input)| self.within_limit(name, input));
         let refusal = match &checked {
             Ok((name, input)) => self.refusal_of_task(name, input, check, options.tag.is_some()),
             Err(_) => Ok(None),
@@ -126,6 +127,15 @@ impl OrchestrationContext {
                 let output = DurableOutput::Task(Err(error));
                 DurableFuture::refused(state.next_position(), output, DurableOutput::into_task)
             }
+        }
+    }
+
+    /// The call, if the execution may record its input.
+    fn within_limit(&self, name: Name, input: Payload) -> Result<(Name, Payload), ActivityError> {
+        let checked = self.shared().lock().within_limit(input);
+        match checked {
+            Ok(input) => Ok((name, input)),
+            Err(why) => Err(invalid_input(&why).of_call(name, None, 0)),
         }
     }
 
@@ -167,16 +177,18 @@ fn checked_call<I: Serialize + ?Sized>(
     options: &ActivityOptions,
     local: bool,
 ) -> Result<(Name, Payload), ActivityError> {
-    let invalid =
-        |why: &dyn fmt::Display| ActivityError::of_kind(ActivityErrorKind::InvalidInput, why);
     if !options.is_none() {
         let invalid = |why| ActivityError::of_kind(ActivityErrorKind::InvalidOptions, why);
         let checked = if local { options.check_local() } else { options.check() };
         checked.map_err(invalid)?;
     }
-    let name = name.map_err(|why| invalid(&why))?;
-    match Payload::write(input) {
+    let name = name.map_err(|why| invalid_input(&why))?;
+    match Payload::write_large(input) {
         Ok(input) => Ok((name, input)),
-        Err(why) => Err(invalid(&why).of_call(name, None, 0)),
+        Err(why) => Err(invalid_input(&why).of_call(name, None, 0)),
     }
+}
+
+fn invalid_input(why: &dyn fmt::Display) -> ActivityError {
+    ActivityError::of_kind(ActivityErrorKind::InvalidInput, why)
 }

@@ -64,7 +64,7 @@ impl OrchestrationContext {
     {
         let to = to.addressed();
         // Without the lock: a `Serialize` may be code of the user's.
-        let data = Payload::write(request);
+        let data = Payload::write_large(request);
         let halt = self.refusal_to_start(&to);
         let mut state = self.shared().lock();
         halt.into_iter().for_each(|halt| state.halt(halt));
@@ -94,9 +94,10 @@ impl State {
             return Err(cancelled.into());
         }
         let to_instance = to.instance?;
-        let or_start = to.or_start.transpose()?;
+        let or_start =
+            to.or_start.transpose()?.map(|start| start.within_limit_of(self)).transpose()?;
         let name = Name::new(name)?;
-        let data = data?;
+        let data = self.within_limit(data?)?;
         if !self.log_has(|event| matches!(event, Event::Request(RequestEvent::Sent { .. }))) {
             data.check_depth()?;
             or_start.iter().try_for_each(|start| start.input.check_depth())?;

@@ -92,9 +92,9 @@ impl OrchestrationContext {
     where
         I: Serialize + ?Sized,
     {
-        let encoded = Payload::encode(input);
+        let encoded = Payload::encode_large(input);
         let mut state = self.shared().lock();
-        match encoded {
+        match encoded.and_then(|input| state.within_limit(input)) {
             Ok(input) => state.continue_as_new(orchestration, self.is_pinned(), input),
             Err(why) => state.refuse_value("the next execution's input is not valid", &why),
         }

@@ -12,7 +12,7 @@ use crate::ids::{InstanceId, InvalidName, Name, ToInstanceId};
 use crate::message::OrStart;
 use crate::options::OrchestrationByName;
 use crate::payload::{Payload, PayloadError};
-use crate::state::{Halt, Mode};
+use crate::state::{Halt, Mode, State};
 
 /// The instance that an update or an event goes to. An id alone will do where it exists; a recipient with
 /// [`or_start`](Self::or_start) is started where no instance has the id.
@@ -67,7 +67,18 @@ fn start_of<I: Serialize + ?Sized>(
     let version = orchestration.options.version.transpose().map_err(|why| {
         InvalidStart::Input(PayloadError::Encode(alloc::format!("its version is not valid: {why}")))
     })?;
-    Ok(OrStart { name, version, input: Payload::write(input)? })
+    Ok(OrStart { name, version, input: Payload::write_large(input)? })
+}
+
+impl OrStart {
+    /// Itself, if the execution that sends it may record its input.
+    pub(super) fn within_limit_of(
+        mut self: Box<Self>,
+        state: &State,
+    ) -> Result<Box<Self>, PayloadError> {
+        self.input = state.within_limit(self.input)?;
+        Ok(self)
+    }
 }
 
 /// Why nothing can be started.

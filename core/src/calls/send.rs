@@ -50,7 +50,7 @@ impl OrchestrationContext {
     ) -> DurableFuture<Result<(), SendError>> {
         let to = to.addressed();
         // Without the lock: a `Serialize` may be code of the user's.
-        let data = Payload::write(data);
+        let data = Payload::write_large(data);
         let halt = self.refusal_to_start(&to);
         let mut state = self.shared().lock();
         halt.into_iter().for_each(|halt| state.halt(halt));
@@ -81,9 +81,10 @@ impl State {
         }
         let or_start = to.or_start;
         let to = to.instance?;
-        let or_start = or_start.transpose()?;
+        let or_start =
+            or_start.transpose()?.map(|start| start.within_limit_of(self)).transpose()?;
         let name = Name::new(name)?;
-        let data = data?;
+        let data = self.within_limit(data?)?;
         let is_sent = |event: &Event| {
             matches!(event, Event::EventSent { .. } | Event::Request(RequestEvent::Sent { .. }))
         };

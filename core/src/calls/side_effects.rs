@@ -54,11 +54,14 @@ impl OrchestrationContext {
 
     /// Records a value; gives it as replay will give it.
     fn record_value<T: Serialize + DeserializeOwned>(&self, value: &T) -> Option<T> {
-        match Payload::encode_checked(value) {
-            Ok((value, read)) => self.shared().lock().record_value(value).then_some(read),
+        let encoded = Payload::encode_large_checked(value);
+        let mut state = self.shared().lock();
+        let within_limit = |(value, read)| Ok((state.within_limit(value)?, read));
+        match encoded.and_then(within_limit) {
+            Ok((value, read)) => state.record_value(value).then_some(read),
             Err(why) => {
                 let what = "a side effect's value cannot be recorded";
-                self.shared().lock().refuse_value(what, &why);
+                state.refuse_value(what, &why);
                 None
             }
         }

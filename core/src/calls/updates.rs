@@ -15,7 +15,7 @@ use crate::error::{EventError, bounded_message};
 use crate::future::DurableFuture;
 use crate::ids::{EventKey, Name};
 use crate::output::DurableOutput;
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadError};
 use crate::state::Shared;
 use crate::update_answer::UpdateAnswer;
 use crate::update_name::NamesUpdate;
@@ -158,7 +158,7 @@ impl<Q, A, E> Update<Q, A, E> {
     where
         A: Serialize,
     {
-        self.answer(Payload::encode(answer).map(UpdateAnswer::Replied));
+        self.answer(Payload::encode_large(answer), UpdateAnswer::Replied);
     }
 
     /// Refuses it, with a reason that the caller gets as it is.
@@ -168,15 +168,15 @@ impl<Q, A, E> Update<Q, A, E> {
     where
         E: Serialize,
     {
-        self.answer(Payload::encode(reason).map(UpdateAnswer::Refused));
+        self.answer(Payload::encode_large(reason), UpdateAnswer::Refused);
     }
 
-    fn answer(mut self, answer: Result<UpdateAnswer, crate::payload::PayloadError>) {
+    fn answer(mut self, answer: Result<Payload, PayloadError>, form: fn(Payload) -> UpdateAnswer) {
         let Some(key) = self.key.take() else { return };
         let mut state = self.shared.lock();
-        match answer {
+        match answer.and_then(|answer| state.within_limit(answer)) {
             Ok(answer) => {
-                state.answer_update(key, answer);
+                state.answer_update(key, form(answer));
             }
             Err(why) => state.refuse_value("the answer to an update cannot be recorded", &why),
         }

@@ -3,6 +3,7 @@
 use super::Event;
 use crate::attributes::AttributeChange;
 use crate::ids::{CorrelationId, Name};
+use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::payload::Payload;
@@ -327,6 +328,29 @@ impl Event {
     pub(crate) fn gives_attributes(&self) -> bool {
         let Self::AttributesChanged { change } = self else { return false };
         matches!(**change, AttributeChange::Given { .. })
+    }
+
+    /// Whether the code has given a payload that only a store takes that takes large ones.
+    pub(crate) fn has_large_payload(&self) -> bool {
+        let largest = match self {
+            Self::Request(request) => request.largest_payload(),
+            Self::TaskScheduled { input, .. }
+            | Self::ChildScheduled { input, .. }
+            | Self::StartRequested { input, .. }
+            | Self::ExecutionContinued { input }
+            | Self::ExecutionRenewed { input, .. } => input.len(),
+            Self::ExecutionCompleted { output } => output.len(),
+            Self::EventSent { data, .. } => data.len(),
+            Self::SideEffectRecorded { value, .. } => value.len(),
+            Self::UpdateAnswered { answer, .. } => answer.bytes(),
+            _ => 0,
+        };
+        largest > MAX_PAYLOAD_BYTES
+    }
+
+    /// Whether it records that a call was refused.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::CallRefused { .. } | Self::TaskRefused { .. })
     }
 
     /// Bytes of user data that it carries: payloads, messages and the name.

@@ -85,6 +85,13 @@ impl RequestEvent {
     }
 
     /// Bytes of user data that it carries, without the name.
+    /// The length of the largest payload that the code has given.
+    pub(crate) fn largest_payload(&self) -> usize {
+        let Self::Sent { request, .. } = self else { return 0 };
+        let input = request.or_start.as_ref().map_or(0, |start| start.input.len());
+        request.data.len().max(input)
+    }
+
     pub(crate) fn payload_bytes(&self) -> usize {
         match self {
             Self::Sent { request, .. } => request.bytes(),

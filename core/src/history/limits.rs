@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::{OrchestrationError, OrchestrationErrorKind};
 use crate::event::Event;
-use crate::limits::{MAX_HISTORY_BYTES, MAX_HISTORY_EVENTS, MAX_TURN_PAYLOAD_BYTES};
+use crate::limits::{MAX_HISTORY_EVENTS, PayloadLimits};
 
 /// The failure for a limit.
 pub(crate) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
@@ -12,18 +12,23 @@ pub(crate) fn limit_exceeded(message: impl fmt::Display) -> OrchestrationError {
 }
 
 /// The limit that a turn with this number of bytes passes.
-pub(crate) fn turn_limit(bytes: u64) -> Option<OrchestrationError> {
-    (bytes > MAX_TURN_PAYLOAD_BYTES)
-        .then(|| limit_exceeded(format_args!("one turn would pass {MAX_TURN_PAYLOAD_BYTES} bytes")))
+pub(crate) fn turn_limit(limits: PayloadLimits, bytes: u64) -> Option<OrchestrationError> {
+    let limit = limits.turn;
+    (bytes > limit).then(|| limit_exceeded(format_args!("one turn would pass {limit} bytes")))
 }
 
 /// The limit that a history with this number of events and bytes passes. Two places are kept: for an input
 /// and for the end.
-pub(crate) fn history_limit(events: u64, bytes: u64) -> Option<OrchestrationError> {
+pub(crate) fn history_limit(
+    limits: PayloadLimits,
+    events: u64,
+    bytes: u64,
+) -> Option<OrchestrationError> {
     if events + 2 > MAX_HISTORY_EVENTS {
         Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_EVENTS} events")))
-    } else if bytes > MAX_HISTORY_BYTES {
-        Some(limit_exceeded(format_args!("the history would pass {MAX_HISTORY_BYTES} bytes")))
+    } else if bytes > limits.history {
+        let limit = limits.history;
+        Some(limit_exceeded(format_args!("the history would pass {limit} bytes")))
     } else {
         None
     }

@@ -5,12 +5,12 @@ use alloc::string::ToString;
 
 use crate::action::Action;
 use crate::attempts::Due;
-use crate::command::{Command, Rejected, Start};
+use crate::command::{Command, Rejected, Start, check_event};
 use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
 use crate::event::{Event, RequestEvent, TimeLimitEvent};
 use crate::event_name::DeclaredEvent;
 use crate::ids::{CorrelationId, Name};
-use crate::limits::{MAX_BUFFERED_EVENT_BYTES, MAX_BUFFERED_EVENTS, MAX_TIMER};
+use crate::limits::{MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
 use crate::machine::accepted::Accepted;
 use crate::output::DurableOutput;
@@ -296,6 +296,7 @@ impl State {
     /// An event that a wait is open for always has a place: it is not what fills the buffer, and the
     /// code may need it to go on.
     fn has_room_for_event(&self, name: &Name, bytes: usize) -> Result<(), Rejected> {
+        check_event(self.limits, bytes)?;
         if self.buffer.awaits_next(name) {
             return Ok(());
         }
@@ -303,8 +304,9 @@ impl State {
         if unawaited.events >= MAX_BUFFERED_EVENTS {
             return Err(Rejected::TooManyEvents { limit: MAX_BUFFERED_EVENTS });
         }
-        if unawaited.bytes + bytes > MAX_BUFFERED_EVENT_BYTES {
-            return Err(Rejected::TooManyEventBytes { limit: MAX_BUFFERED_EVENT_BYTES });
+        let limit = self.limits.buffered;
+        if unawaited.bytes + bytes > limit {
+            return Err(Rejected::TooManyEventBytes { limit });
         }
         Ok(())
     }

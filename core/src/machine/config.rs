@@ -32,6 +32,9 @@ pub struct MachineConfig {
     /// Called when something wakes the code from outside a turn. The shell then asks
     /// [`Machine::foreign_wake`](crate::Machine::foreign_wake) and drops the machine.
     pub on_foreign_wake: Option<ForeignWakeHook>,
+    /// The store takes [large payloads](crate::limits::MAX_LARGE_PAYLOAD_BYTES). What is recorded counts at replay,
+    /// whatever this says.
+    pub large_payloads: bool,
     /// Keep the [history](crate::Machine::history), so that it can be looked at: each event, with its
     /// payload, stays in memory as long as the machine. A shell that runs many executions sets this to
     /// `false`; the machine needs its counters only.
@@ -54,6 +57,7 @@ impl Default for MachineConfig {
             local_in_place: false,
             this_thread: None,
             on_foreign_wake: None,
+            large_payloads: false,
             keep_history: true,
         }
     }

@@ -21,7 +21,13 @@ impl Machine {
         &mut self,
         result: Result<Payload, OrchestrationError>,
     ) -> Result<(), ApplyError> {
-        let event = match result {
+        let within_limit = |output| {
+            let checked = self.shared.lock().within_limit(output);
+            checked.map_err(|why| {
+                OrchestrationError::of_kind(OrchestrationErrorKind::InvalidOutput, why)
+            })
+        };
+        let event = match result.and_then(within_limit) {
             Ok(output) => Event::ExecutionCompleted { output },
             Err(error) => self.ended_by(error),
         };

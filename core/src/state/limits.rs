@@ -6,8 +6,8 @@ use crate::correlation_buffer::Buffered;
 use crate::error::OrchestrationError;
 use crate::event::Event;
 use crate::history::{history_limit, limit_exceeded, limit_that_ended, turn_limit};
-use crate::limits::{COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_CARRIED_EVENTS};
-use crate::payload::Payload;
+use crate::limits::{COPIED_EVENT_BYTES, COPIED_EVENTS, MAX_CARRIED_EVENTS, MAX_PAYLOAD_BYTES};
+use crate::payload::{Payload, PayloadError};
 
 impl State {
     /// The limit for which the execution fails now that this input has come. At replay the log knows.
@@ -16,9 +16,29 @@ impl State {
             Mode::Replay(expected) => limit_that_ended(expected.front()?),
             _ if input.is_terminal() => None,
             Mode::Between | Mode::Live | Mode::Closed => {
-                history_limit(self.written.events, self.written.bytes)
+                history_limit(self.limits, self.written.events, self.written.bytes)
             }
         }
+    }
+
+    /// A payload that the code gives, if it may be recorded. At replay the log knows under which limit the turn was
+    /// recorded.
+    pub(crate) fn within_limit(&self, payload: Payload) -> Result<Payload, PayloadError> {
+        if payload.len() <= MAX_PAYLOAD_BYTES {
+            return Ok(payload);
+        }
+        let is_allowed = match &self.mode {
+            Mode::Replay(expected) => expected.iter().any(|event| {
+                event.has_large_payload()
+                    || (event.is_refusal() && self.limits.payload > MAX_PAYLOAD_BYTES)
+            }),
+            Mode::Between | Mode::Live | Mode::Closed => false,
+        };
+        if is_allowed { Ok(payload) } else { payload.within(self.payload_limit()) }
+    }
+
+    fn payload_limit(&self) -> usize {
+        if self.is_replaying() { MAX_PAYLOAD_BYTES } else { self.limits.payload }
     }
 
     /// The limit for which the execution fails although it was to continue: what is carried over
@@ -38,7 +58,7 @@ impl State {
         let shown = status + self.published.bytes() + streams + self.attributes.bytes();
         let updates = self.updates.open_bytes() + self.updates.answers.bytes();
         let carried = bytes + self.outbox.bytes_at_the_end() + shown + updates;
-        turn_limit(self.turn.bytes + (2 * input.len() + carried) as u64)
+        turn_limit(self.limits, self.turn.bytes + (2 * input.len() + carried) as u64)
     }
 }
 
@@ -65,8 +85,12 @@ impl State {
         let copied = cost(events as u64, bytes as u64);
         !are_few
             && (copied > written || too_many)
-            && history_limit(self.written.events + 2, self.written.bytes + input.len() as u64)
-                .is_none()
-            && turn_limit(self.turn.bytes + input.len() as u64).is_none()
+            && history_limit(
+                self.limits,
+                self.written.events + 2,
+                self.written.bytes + input.len() as u64,
+            )
+            .is_none()
+            && turn_limit(self.limits, self.turn.bytes + input.len() as u64).is_none()
     }
 }

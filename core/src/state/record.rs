@@ -40,8 +40,9 @@ impl State {
 
     fn record_new(&mut self, event: Event, events: u64, bytes: usize) -> Recorded {
         let more = (event.payload_bytes() + bytes) as u64;
-        let limit = history_limit(self.written.events + 1 + events, self.written.bytes + more);
-        if let Some(error) = limit.or_else(|| turn_limit(self.turn.bytes + more)) {
+        let limit =
+            history_limit(self.limits, self.written.events + 1 + events, self.written.bytes + more);
+        if let Some(error) = limit.or_else(|| turn_limit(self.limits, self.turn.bytes + more)) {
             self.halt(Halt::Failed(error));
             return Recorded::Halted;
         }

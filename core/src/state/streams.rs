@@ -93,8 +93,8 @@ impl State {
         let largest = items.iter().map(Payload::len).max().unwrap_or_default();
         self.stream_limit(&stream, largest).map_err(Rejected::OverLimit)?;
         let bytes = (stream.as_str().len() + bytes_of(&items)) as u64;
-        let full = history_limit(self.written.events + 1, self.written.bytes + bytes);
-        if let Some(full) = full.or_else(|| turn_limit(bytes)) {
+        let full = history_limit(self.limits, self.written.events + 1, self.written.bytes + bytes);
+        if let Some(full) = full.or_else(|| turn_limit(self.limits, bytes)) {
             return Err(Rejected::OverLimit(full.to_string()));
         }
         let (first, number) = (self.streams.next(&stream), recorded);
@@ -157,8 +157,8 @@ impl State {
             return false;
         }
         let more = bytes_of(core::slice::from_ref(item)) as u64;
-        let limit = history_limit(self.written.events, self.written.bytes + more);
-        if let Some(error) = limit.or_else(|| turn_limit(self.turn.bytes + more)) {
+        let limit = history_limit(self.limits, self.written.events, self.written.bytes + more);
+        if let Some(error) = limit.or_else(|| turn_limit(self.limits, self.turn.bytes + more)) {
             self.halt(Halt::Failed(error));
             return true;
         }

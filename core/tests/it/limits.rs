@@ -40,11 +40,11 @@ fn assert_limit(outcome: Option<&Outcome>, message: &str) {
 fn payloads_hold_a_megabyte() {
     assert!(Payload::encode(&json_text(MAX_PAYLOAD_BYTES)).is_ok());
     let over = MAX_PAYLOAD_BYTES + 1;
-    let too_large = Err(PayloadError::TooLarge { bytes: over });
+    let too_large = Err(PayloadError::TooLarge { bytes: over, limit: MAX_PAYLOAD_BYTES });
     assert_eq!(Payload::encode(&json_text(over)), too_large);
     assert_eq!(Payload::from_bytes(vec![b'1'; over]), too_large);
     assert_eq!(
-        PayloadError::TooLarge { bytes: over }.to_string(),
+        PayloadError::TooLarge { bytes: over, limit: MAX_PAYLOAD_BYTES }.to_string(),
         "the payload has 1048577 bytes; at most 1048576 are allowed"
     );
 }

@@ -66,7 +66,8 @@ fn queues(
 ) -> Arc<Queues> {
     let (members, clock) = (Arc::clone(members), Arc::clone(&options.clock));
     let visibility = options.visibility_time.max(SHORTEST_VISIBILITY_TIME);
-    Queues::new(client.clone(), members, clock, (hub.to_owned(), shards), visibility)
+    let takes_large = options.large_payloads;
+    Queues::new(client.clone(), members, clock, (hub.to_owned(), shards), visibility, takes_large)
 }
 
 async fn find(client: &Client, hub: &str) -> Result<Option<StoreIdentity>, OpenError> {

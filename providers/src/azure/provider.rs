@@ -23,7 +23,7 @@ impl Provider for Azure {
     }
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
-        Arc::new(self.clone())
+        Arc::new(self.inner.large_turns.beside(Arc::new(self.clone())))
     }
 
     fn timers(&self) -> Arc<dyn TimerScheduler> {

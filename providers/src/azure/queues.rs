@@ -40,6 +40,7 @@ pub(super) struct Queues {
     hub: String,
     shards: u32,
     visibility: Duration,
+    takes_large: bool,
     in_hand: Mutex<HashMap<u64, InHand>>,
     deliveries: AtomicU64,
     /// The times at which the payloads of each queue were last swept.
@@ -63,6 +64,7 @@ impl Queues {
         clock: Arc<dyn TimerScheduler>,
         (hub, shards): (String, u32),
         visibility: Duration,
+        takes_large: bool,
     ) -> Arc<Self> {
         let (in_hand, swept) = (Mutex::default(), Mutex::default());
         let deliveries = AtomicU64::new(0);
@@ -73,6 +75,7 @@ impl Queues {
             hub,
             shards,
             visibility,
+            takes_large,
             in_hand,
             deliveries,
             swept,
@@ -125,7 +128,7 @@ impl Queues {
         to: QueueOf,
         message: Message,
     ) -> Result<(), ProviderError> {
-        check_message(&message)?;
+        check_message(&message, self.takes_large)?;
         let queue = self.name_of(&to);
         let envelope = Envelope::of(&message);
         let text = envelope.text();

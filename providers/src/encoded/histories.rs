@@ -85,7 +85,7 @@ impl EncodedHistories {
 impl HistoryStore for EncodedHistories {
     async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError> {
         // The limit is for what a reader gets.
-        check_batch(&batch)?;
+        check_batch(&batch, self.takes_large_payloads())?;
         let turns = batch.turns.iter().map(|turn| self.encode(turn)).collect::<Result<_, _>>()?;
         let encoded = Batch { shard: batch.shard, epoch: batch.epoch, turns };
         self.histories.append(Arc::new(encoded)).await
@@ -129,6 +129,10 @@ impl HistoryStore for EncodedHistories {
 
     fn shows_attributes(&self) -> bool {
         self.shows_attributes && self.histories.shows_attributes()
+    }
+
+    fn takes_large_payloads(&self) -> bool {
+        self.histories.takes_large_payloads()
     }
 
     async fn list(

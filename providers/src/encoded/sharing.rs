@@ -22,11 +22,12 @@ pub(super) struct EncodedSharing {
 struct EncodedRouter {
     router: Arc<dyn ExternalEventRouter>,
     codec: Arc<dyn Codec>,
+    takes_large: bool,
 }
 
 impl EncodedSharing {
-    pub(super) fn new(sharing: Arc<dyn Sharing>, codec: Arc<dyn Codec>) -> Self {
-        let router = Arc::new(EncodedRouter { router: sharing.router(), codec });
+    pub(super) fn new(sharing: Arc<dyn Sharing>, codec: Arc<dyn Codec>, takes_large: bool) -> Self {
+        let router = Arc::new(EncodedRouter { router: sharing.router(), codec, takes_large });
         Self { sharing, router }
     }
 }
@@ -40,7 +41,7 @@ impl EncodedRouter {
             Some(_) => None,
             None => {
                 // The limit is for what a receiver gets.
-                check_message(&message)?;
+                check_message(&message, self.takes_large)?;
                 let thing = EncodedThing::Message { to, key };
                 codec::encode(&*self.codec, bytes, thing).map_err(|error| {
                     ProviderError::Unavailable {

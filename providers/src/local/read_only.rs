@@ -54,7 +54,8 @@ impl LocalOptions {
         let place = Place(site.path.display().to_string());
         let histories =
             Journaled::open_read_only(identity.journal, media, archive, Arc::clone(&clock), place)?;
-        Ok(Local { histories, clock, path: site.path.clone() })
+        let large_turns = site.large_turns(identity, None, false);
+        Ok(Local { histories, large_turns, clock, path: site.path.clone() })
     }
 }
 

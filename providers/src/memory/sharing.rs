@@ -29,6 +29,7 @@ pub(super) struct Shared {
 struct ShardQueues {
     queues: Box<[SharedQueue]>,
     clock: Arc<dyn TimerScheduler>,
+    takes_large: bool,
 }
 
 /// The hosts that share the shards.
@@ -73,9 +74,9 @@ struct Joined {
 }
 
 impl Shared {
-    pub(super) fn new(shards: u32, clock: Arc<dyn TimerScheduler>) -> Self {
+    pub(super) fn new(shards: u32, clock: Arc<dyn TimerScheduler>, takes_large: bool) -> Self {
         let queues = (0..shards).map(|_| SharedQueue::default()).collect();
-        let queues = Arc::new(ShardQueues { queues, clock: Arc::clone(&clock) });
+        let queues = Arc::new(ShardQueues { queues, clock: Arc::clone(&clock), takes_large });
         let (table, next_end) = (Mutex::default(), watch::Sender::new(None));
         let members = Arc::new(Members { shards, clock, table, next_end });
         Self { members, shards: queues, tags: Mutex::default(), quarantine: Mutex::default() }
@@ -107,7 +108,7 @@ impl Sharing for Shared {
     }
 
     async fn send_to(&self, tag: &Name, message: Message) -> Result<(), ProviderError> {
-        check_message(&message)?;
+        check_message(&message, self.shards.takes_large)?;
         let queue = self.queue_of(tag);
         queue.queue().push(message)?;
         queue.announce();
@@ -192,7 +193,7 @@ impl ShardQueues {
 impl ExternalEventRouter for ShardQueues {
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
         let queue = self.of(shard)?;
-        check_message(&message)?;
+        check_message(&message, self.takes_large)?;
         queue.queue().push(message)?;
         queue.announce();
         Ok(())

@@ -25,6 +25,7 @@ struct Account {
     visibility_time: Option<Duration>,
     /// After which a host is taken for dead. No clock that a test can move decides that.
     lease_time: Option<Duration>,
+    large_payloads: bool,
 }
 
 impl Account {
@@ -37,6 +38,7 @@ impl Account {
             flush_bytes,
             visibility_time: None,
             lease_time: None,
+            large_payloads: false,
         }
     }
 
@@ -46,7 +48,15 @@ impl Account {
         flush_bytes: usize,
     ) -> Self {
         let visibility_time = Some(Duration::from_secs(1));
-        Self { port, name, clock, flush_bytes, visibility_time, lease_time: None }
+        Self {
+            port,
+            name,
+            clock,
+            flush_bytes,
+            visibility_time,
+            lease_time: None,
+            large_payloads: false,
+        }
     }
 }
 
@@ -54,6 +64,10 @@ impl Account {
     /// For cases in which hosts die.
     fn shared(self) -> Self {
         Self { lease_time: Some(SHORTEST_LEASE_TIME), ..self }
+    }
+
+    fn with_large_payloads(self) -> Self {
+        Self { large_payloads: true, ..self }
     }
 }
 
@@ -73,7 +87,7 @@ impl Hub for Account {
         if let Some(time) = self.lease_time {
             options = options.lease_time(time);
         }
-        options = options.flush_bytes(self.flush_bytes);
+        options = options.flush_bytes(self.flush_bytes).large_payloads(self.large_payloads);
         options.open(Arc::clone(&self.port), &self.name).await.unwrap()
     }
 
@@ -101,6 +115,19 @@ mod in_memory {
             |clock| async move { super::Account::in_memory(clock, 1) }
         );
     }
+}
+
+mod with_large_payloads {
+    reenact_testkit::large_payload_conformance_tests!(
+        shared: |clock| async move { super::Account::in_memory(clock, 1).with_large_payloads() }
+    );
+}
+
+#[cfg(feature = "azure")]
+mod with_large_payloads_on_the_emulator {
+    reenact_testkit::large_payload_conformance_tests!(|clock| async move {
+        super::Account::on(super::stage::azure().await, clock, 1).with_large_payloads()
+    });
 }
 
 mod shared_in_memory {

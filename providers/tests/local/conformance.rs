@@ -9,11 +9,16 @@ struct Directory {
     scratch: Scratch,
     clock: ManualClock,
     flush_bytes: usize,
+    large_payloads: bool,
 }
 
 impl Directory {
     fn new(clock: ManualClock, flush_bytes: usize) -> Self {
-        Self { scratch: Scratch::new(), clock, flush_bytes }
+        Self { scratch: Scratch::new(), clock, flush_bytes, large_payloads: false }
+    }
+
+    fn with_large_payloads(clock: ManualClock, flush_bytes: usize) -> Self {
+        Self { large_payloads: true, ..Self::new(clock, flush_bytes) }
     }
 }
 
@@ -22,6 +27,7 @@ impl Hub for Directory {
 
     async fn open(&self) -> Local {
         let options = options(self.flush_bytes).clock(self.clock.clone());
+        let options = options.large_payloads(self.large_payloads);
         options.open(self.scratch.join("store")).unwrap()
     }
 }
@@ -34,4 +40,13 @@ mod before_it_is_archived {
 
 mod once_it_is_archived {
     reenact_testkit::conformance_tests!(|clock| async move { super::Directory::new(clock, 1) });
+}
+
+mod with_large_payloads {
+    reenact_testkit::conformance_tests!(|clock| async move {
+        super::Directory::with_large_payloads(clock, usize::MAX / 2)
+    });
+    reenact_testkit::large_payload_conformance_tests!(|clock| async move {
+        super::Directory::with_large_payloads(clock, 1)
+    });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, ShardId};
-use reenact_providers::limits::MAX_BATCH_BYTES;
+use reenact_providers::limits::{MAX_BATCH_BYTES, MAX_LARGE_BATCH_BYTES};
 use reenact_providers::{Batch, Epoch, Provider, ProviderError, TurnRecord};
 use tokio::task::JoinSet;
 
@@ -147,14 +147,16 @@ pub async fn a_shard_that_does_not_exist_is_refused<H: Hub>(stage: &Stage<H>) {
     assert_conflict(refused, "a shard beyond the last does not exist");
 }
 
-/// A batch over [`MAX_BATCH_BYTES`] is refused, and nothing of it is written. A medium may have a lower
-/// limit.
+/// A batch over [`MAX_BATCH_BYTES`] is refused, and nothing of it is written; over [`MAX_LARGE_BATCH_BYTES`] where
+/// large payloads are taken. A medium may have a lower limit.
 pub async fn an_overlarge_batch_is_refused<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
     let (small, large) = (owner.id("small"), owner.id("large"));
     // The same memory, many times.
     let bytes: Arc<[u8]> = Arc::from(vec![7; 1024 * 1024]);
-    let count = (MAX_BATCH_BYTES / bytes.len()) as u64 + 1;
+    let takes_large = owner.histories.takes_large_payloads();
+    let limit = if takes_large { MAX_LARGE_BATCH_BYTES } else { MAX_BATCH_BYTES };
+    let count = (limit / bytes.len()) as u64 + 1;
     let turns =
         (0..count).map(|number| TurnRecord { bytes: Arc::clone(&bytes), ..turn(&large, number) });
     let batch = [turn(&small, 0)].into_iter().chain(turns).collect();

@@ -56,7 +56,7 @@ impl Call {
     ) -> Self {
         let name = Name::new(&orchestration).map_err(|why| why.to_string());
         // Of any depth: the log may have it.
-        let input = Payload::write(input).map_err(|why| why.to_string());
+        let input = Payload::write_large(input).map_err(|why| why.to_string());
         Self { orchestration, name, input, options, check, refusal: Ok(None) }
     }
 }
@@ -91,6 +91,7 @@ impl State {
         };
         let name = name.map_err(invalid)?;
         let input = input.map_err(invalid)?;
+        let input = self.within_limit(input).map_err(|why| invalid(why.to_string()))?;
         let invalid_options = |why: String| {
             Box::new(ChildError::InvalidOptions { orchestration: orchestration.clone(), why })
         };

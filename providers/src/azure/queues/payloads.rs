@@ -122,7 +122,7 @@ mod tests {
         let client = Client::new(storage.clone(), Handle::current(), Duration::from_millis(1));
         let members = Members::new(client.clone(), 1, Duration::from_secs(15));
         let (hub, visibility) = (("hub".to_owned(), 1), Duration::from_secs(15));
-        let queues = Queues::new(client, members, Arc::new(clock.clone()), hub, visibility);
+        let queues = Queues::new(client, members, Arc::new(clock.clone()), hub, visibility, false);
         let to = InstanceId::new("i").unwrap();
         let message = Message { key: "k".to_owned(), to, bytes: Arc::from(vec![0; 100_000]) };
 
