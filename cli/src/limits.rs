@@ -30,13 +30,13 @@ pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// An answer that is kept whole may have so many bytes: a console never sends that much in one document.
-pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: usize = 512 * 1024 * 1024;
 
 /// A line of a stream may have so many bytes: one event, with its payload.
-pub(crate) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
 
 /// A file or an input with a payload is read up to so many bytes.
-pub(crate) const MAX_PAYLOAD_BYTES: u64 = 16 * 1024 * 1024;
+pub(crate) const MAX_PAYLOAD_BYTES: u64 = 80 * 1024 * 1024;
 
 /// A connection that a `watch` has lost is tried again after this time.
 pub(crate) const WATCH_AGAIN_AFTER: Duration = Duration::from_secs(1);

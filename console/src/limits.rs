@@ -38,6 +38,9 @@ pub const DEFAULT_ITEMS_PAGE: usize = 100;
 /// Most bytes in the body of a request: the largest payload with what goes around it, written with escapes.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
+/// The same where the store takes large payloads.
+pub const MAX_LARGE_BODY_BYTES: usize = 2 * reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES;
+
 /// Most bytes in a form of a page: the same, each byte of which may be written as three.
 pub const MAX_FORM_BYTES: usize = 3 * MAX_BODY_BYTES;
 

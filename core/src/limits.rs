@@ -296,6 +296,9 @@ pub const MAX_REWOUND_TURNS: usize = 16_000;
 /// Most bytes that these turns take as they are stored.
 pub const MAX_REWOUND_BYTES: usize = 32 * 1024 * 1024;
 
+/// The same in a store that takes large payloads.
+pub const MAX_LARGE_REWOUND_BYTES: usize = 256 * 1024 * 1024;
+
 /// Longest timer or start delay.
 pub const MAX_TIMER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 

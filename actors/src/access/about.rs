@@ -16,6 +16,11 @@ impl Access {
         self.here().is_some_and(|host| host.options.dormant)
     }
 
+    /// Whether the store takes [large payloads](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES).
+    pub fn takes_large_payloads(&self) -> bool {
+        self.store().takes_large_payloads
+    }
+
     /// Whether the host is shutting down, or has ended: it admits nothing more.
     pub fn is_shutting_down(&self) -> bool {
         self.here().is_some_and(|host| host.admission.is_closed())

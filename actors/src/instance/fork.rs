@@ -7,7 +7,7 @@ use reenact_core::{ExecutionId, Fork, History, InstanceId, RecordedTurn, RemoteF
 use reenact_providers::{InstanceState as State, InstanceSummary, TurnRecord};
 
 use super::phase::Phase;
-use super::rewind::first_turns;
+use super::rewind::{Copying, first_turns};
 use super::state::InstanceState;
 use crate::context::ShardContext;
 use crate::entity_id::{check_fork, check_start};
@@ -80,7 +80,8 @@ impl ShardContext {
         let forked = history.forked(fork, now).map_err(|why| Error::of_fork(from, why))?;
         let created_at = forked.turns.first().map_or(now, |turn| turn.at);
         let of = InstanceSummary { instance, execution: ExecutionId::FIRST, created_at, ..source };
-        first_turns("fork", of, stored, &history, forked)
+        let takes_large = self.host.store.takes_large_payloads;
+        first_turns(Copying { what: "fork", takes_large }, of, stored, &history, forked)
     }
 
     /// Whether this host has the code, as for a start. A dormant host has that of none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
-use reenact_core::limits::{MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
+use reenact_core::limits::{MAX_LARGE_REWOUND_BYTES, MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
 use reenact_core::{
     Action, Attributes, Event, ExecutionId, History, RecordedTurn, Rewound, Sealed, Timestamp,
     codec,
@@ -44,6 +44,7 @@ impl InstanceState {
         }
         let read = self.shard.log().stored(&summary).await?;
         let now = self.shard.now();
+        let takes_large = self.shard.host.store.takes_large_payloads;
         let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {
             let history: History = turns.into_iter().collect();
             let rewound = history.rewound(&self.instance, rewind, now).map_err(|none| {
@@ -53,7 +54,7 @@ impl InstanceState {
                     length: none.length,
                 }
             })?;
-            next_execution(summary, stored, &history, rewound)
+            next_execution(summary, stored, &history, rewound, takes_large)
         });
         match next {
             Err(error) => self.answer(reply.no(error)),
@@ -126,24 +127,35 @@ fn next_execution(
     stored: Vec<StoredTurn>,
     history: &History,
     rewound: Rewound,
+    takes_large: bool,
 ) -> Result<Vec<TurnRecord>> {
     let Some(execution) = before.execution.next() else {
         return Err(Error::OverLimit {
             what: "an instance cannot have more executions".to_owned(),
         });
     };
-    first_turns("rewind", InstanceSummary { execution, ..before }, stored, history, rewound)
+    let copying = Copying { what: "rewind", takes_large };
+    first_turns(copying, InstanceSummary { execution, ..before }, stored, history, rewound)
 }
 
-/// The turns of an execution that begins with turns of another one. `what` is done is said where they are too many.
+/// Why turns are copied, and into which store.
+pub(super) struct Copying {
+    /// What is said where they are too many.
+    pub(super) what: &'static str,
+    /// The store takes large payloads.
+    pub(super) takes_large: bool,
+}
+
+/// The turns of an execution that begins with turns of another one.
 pub(super) fn first_turns(
-    what: &str,
+    Copying { what, takes_large }: Copying,
     of: InstanceSummary,
     mut stored: Vec<StoredTurn>,
     history: &History,
     rewound: Rewound,
 ) -> Result<Vec<TurnRecord>> {
     let over = |what: String| Error::OverLimit { what };
+    let most = if takes_large { MAX_LARGE_REWOUND_BYTES } else { MAX_REWOUND_BYTES };
     let Rewound { kept, turns } = rewound;
     let count = kept + turns.len();
     if count > MAX_REWOUND_TURNS {
@@ -152,8 +164,8 @@ pub(super) fn first_turns(
     stored.truncate(kept);
     let bytes = encoded(&of, stored, &turns)?;
     let sum: usize = bytes.iter().map(|bytes| bytes.len()).sum();
-    if sum > MAX_REWOUND_BYTES {
-        return Err(over(format!("{sum} bytes to {what} are over {MAX_REWOUND_BYTES}")));
+    if sum > most {
+        return Err(over(format!("{sum} bytes to {what} are over {most}")));
     }
     let mut summary = InstanceSummary {
         state: State::Running,

@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 /// The format of exports that is written, and the newest that is read.
 pub const FORMAT: u32 = 1;
 
+/// Turns with more bytes are exported without their events for people.
+const MAX_READABLE_BYTES: usize = 32 * 1024 * 1024;
+
 /// What the first line says of the file.
 pub(super) const WHAT: &str = "histories of reenact";
 
@@ -136,8 +139,9 @@ impl InstanceLine {
     }
 }
 
-/// Writes the line of a turn; with its events for people, if they are wanted and can be decoded.
+/// Writes the line of a turn; with its events for people, if they are wanted, can be decoded, and are not too large.
 pub(super) fn turn_line(turn: &StoredTurn, is_readable: bool) -> serde_json::Result<String> {
+    let is_readable = is_readable && turn.bytes.len() <= MAX_READABLE_BYTES;
     let decoded = is_readable.then(|| codec::decode_turn(&turn.bytes).ok()).flatten();
     serde_json::to_string(&TurnLine {
         kind: "turn",

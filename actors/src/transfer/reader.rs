@@ -3,18 +3,18 @@
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use reenact_core::limits::MAX_HISTORY_BYTES;
+use reenact_core::limits::MAX_LARGE_HISTORY_BYTES;
 use reenact_core::{InstanceId, codec};
 use reenact_providers::{InstanceSummary, StoredTurn};
 
 use super::format::{AnyLine, Checksum, FORMAT, InstanceLine, Total, WHAT, turn_bytes};
 use super::{TransferError, TransferredInstance};
 
-/// The longest line that is read, in bytes: more than the largest turn takes, with its events for people.
-const MAX_LINE_BYTES: u64 = 512 * 1024 * 1024;
+/// The longest line that is read, in bytes: more than the largest turn takes.
+const MAX_LINE_BYTES: u64 = 640 * 1024 * 1024;
 
 /// Most bytes of turns of one instance, with room above the limit of a history.
-const MAX_INSTANCE_BYTES: u64 = MAX_HISTORY_BYTES * 2;
+const MAX_INSTANCE_BYTES: u64 = MAX_LARGE_HISTORY_BYTES * 2;
 
 /// What the first line of an export says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,18 +5,21 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::limits::MAX_BODY_BYTES;
+use crate::limits::{MAX_BODY_BYTES, MAX_LARGE_BODY_BYTES};
 use crate::problem::Problem;
+use crate::shared::Shared;
 
 /// The body of a request, read as a value of that type. An empty body is `{}`.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let body = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| {
-            let detail = format!("the body is not whole, or has more than {MAX_BODY_BYTES} bytes");
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Problem> {
+        let takes_large = shared.access().takes_large_payloads();
+        let limit = if takes_large { MAX_LARGE_BODY_BYTES } else { MAX_BODY_BYTES };
+        let body = to_bytes(request.into_body(), limit).await.map_err(|_| {
+            let detail = format!("the body is not whole, or has more than {limit} bytes");
             Problem::invalid(detail).with_status(StatusCode::PAYLOAD_TOO_LARGE)
         })?;
         let body = if body.is_empty() { &b"{}"[..] } else { &body[..] };
