@@ -196,7 +196,7 @@ async fn an_owner_that_was_superseded_removes_nothing_of_its_successor() {
 #[tokio::test]
 async fn the_blobs_of_instances_whose_ids_are_too_long_for_a_name_are_removed_as_well() {
     let stage = Stage::new().await;
-    let [gone, stays] = ["Ä", "Ö"].map(|letter| letter.repeat(100));
+    let [gone, stays] = ["Ä", "Ö"].map(|text| text.repeat(100));
     stage.append(vec![last(large(&gone, 0)), large(&stays, 0)]).await.unwrap();
     let stage = stage.next_owner().await;
     assert_eq!(stage.blobs().len(), 2);

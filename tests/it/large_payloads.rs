@@ -35,7 +35,7 @@ async fn child(_ctx: OrchestrationContext, text: String) -> Result<String, Orche
 #[orchestration]
 async fn passed_on(ctx: OrchestrationContext, text: String) -> Result<String, OrchestrationError> {
     let text = ctx.call_activity(echo, text).await?;
-    let text = ctx.call_child(child, text).await?;
+    let text = ctx.call_orchestration(child, text).await?;
     let text: String = ctx.side_effect(|| text.clone()).await;
     let go: String = ctx.wait_external("Go").await?;
     assert_eq!(go, large(1), "an event has what was sent");
@@ -192,7 +192,8 @@ async fn a_missing_blob_parks_its_instance_and_names_both() {
     let other = second.instance::<String>(&id("other"));
     assert_eq!(guard(other.result()).await.unwrap(), large(1), "it harms no other");
     let refused = guard(second.raise_event(&id("order-7"), "Go", large(1))).await.unwrap_err();
-    let parked = second.parked(&id("order-7")).unwrap();
+    let status = guard(second.instance::<String>(&id("order-7")).status()).await.unwrap();
+    let parked = status.parked.unwrap();
     assert!(matches!(parked, ParkReason::Unreadable { .. }), "{parked:?}");
     for said in [parked.to_string(), refused.to_string()] {
         assert!(said.contains("order-7"), "{said}");

@@ -10,7 +10,7 @@ use crate::ProviderError;
 /// A place for things that are too large for a journal. Each is written once, under a name that nobody has used
 /// before, and never changed.
 ///
-/// Names have at most 240 bytes: lowercase letters, digits, and `-._~`.
+/// Names have at most 240 bytes: `a` to `z`, `0` to `9`, and `-._~`.
 #[async_trait]
 pub trait Blobs: Send + Sync + 'static {
     /// Writes a blob that consists of two parts. Durable when it returns.
