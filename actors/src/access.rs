@@ -23,10 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use reenact_core::limits::max_payload_bytes;
 use reenact_core::{
-    History, InstanceId, Name, OrchestrationCode, Payload, PayloadError, RemoteCommand, Rewind,
-    Timestamp, Version,
+    History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
 };
 use reenact_providers::{HistoryStore, InstanceSummary, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -130,23 +128,6 @@ impl Access {
 
     pub(crate) fn log(&self) -> Log<'_> {
         self.store().log()
-    }
-
-    /// Refuses a payload that the store does not take.
-    pub(super) fn check_payload(
-        &self,
-        payload: &Payload,
-        what: impl FnOnce() -> String,
-    ) -> Result<()> {
-        let (bytes, limit) = (payload.len(), max_payload_bytes(self.store().takes_large_payloads));
-        if bytes <= limit {
-            return Ok(());
-        }
-        Err(Error::InvalidPayload { what: what(), source: PayloadError::TooLarge { bytes, limit } })
-    }
-
-    pub(super) fn check_event(&self, event: &ExternalEvent) -> Result<()> {
-        self.check_payload(&event.data, || format!("the data of event `{}`", event.name))
     }
 
     /// Refuses what would change something.

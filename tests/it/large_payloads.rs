@@ -39,9 +39,11 @@ async fn passed_on(ctx: OrchestrationContext, text: String) -> Result<String, Or
     let text: String = ctx.side_effect(|| text.clone()).await;
     let go: String = ctx.wait_external("Go").await?;
     assert_eq!(go, large(1), "an event has what was sent");
-    let asked = ctx.updates(ASK).next().await?;
-    let answer = asked.request().clone();
-    asked.reply(&answer);
+    for _ in 0..2 {
+        let asked = ctx.updates(ASK).next().await?;
+        let answer = asked.request().clone();
+        asked.reply(&answer);
+    }
     Ok(text)
 }
 
@@ -95,8 +97,10 @@ impl Drop for Scratch {
 async fn goes_through(host: &Host) {
     let instance = guard(host.start_new(passed_on, large(0)).id("a")).await.unwrap();
     guard(instance.raise_event("Go", large(1))).await.unwrap();
-    let answer: String = guard(instance.update(ASK, large(2))).await.unwrap();
-    assert_eq!(answer, large(2));
+    for number in 2..4 {
+        let answer = guard(instance.update(ASK, large(number))).await.unwrap();
+        assert_eq!(answer, large(number));
+    }
     assert_eq!(guard(instance.result()).await.unwrap(), large(0));
 }
 
@@ -128,6 +132,7 @@ async fn an_instance_with_large_payloads_goes_on_after_a_restart_also_where_no_m
     let first = guard(host(scratch.store(true)).start()).await.unwrap();
     let instance = guard(first.start_new(passed_on, large(0)).id("a")).await.unwrap();
     guard(instance.raise_event("Go", large(1))).await.unwrap();
+    assert_eq!(guard(instance.update(ASK, large(2))).await.unwrap(), large(2));
     guard(first.shutdown()).await.unwrap();
 
     let second = guard(host(scratch.store(false)).start()).await.unwrap();
@@ -206,7 +211,9 @@ async fn a_missing_blob_parks_its_instance_and_names_both() {
     let third = guard(host(scratch.store(true)).start()).await.unwrap();
     let instance = third.instance::<String>(&id("order-7"));
     guard(instance.raise_event("Go", large(1))).await.unwrap();
-    let _: String = guard(instance.update(ASK, large(2))).await.unwrap();
+    for number in 2..4 {
+        guard(instance.update(ASK, large(number))).await.unwrap();
+    }
     assert_eq!(guard(instance.result()).await.unwrap(), large(0));
     guard(third.shutdown()).await.unwrap();
 }

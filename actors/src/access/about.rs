@@ -1,9 +1,11 @@
 //! What a client can know of the host itself, without asking the store.
 
-use reenact_core::{InstanceId, Name, Version};
+use reenact_core::limits::max_payload_bytes;
+use reenact_core::{InstanceId, Name, Payload, PayloadError, Version};
 
 use super::Access;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::message::ExternalEvent;
 
 impl Access {
     /// Whether this is the access of a host. Otherwise it is one of a store.
@@ -19,6 +21,23 @@ impl Access {
     /// Whether the store takes [large payloads](reenact_core::limits::MAX_LARGE_PAYLOAD_BYTES).
     pub fn takes_large_payloads(&self) -> bool {
         self.store().takes_large_payloads
+    }
+
+    /// Refuses a payload that the store does not take.
+    pub(super) fn check_payload(
+        &self,
+        payload: &Payload,
+        what: impl FnOnce() -> String,
+    ) -> Result<()> {
+        let (bytes, limit) = (payload.len(), max_payload_bytes(self.store().takes_large_payloads));
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(Error::InvalidPayload { what: what(), source: PayloadError::TooLarge { bytes, limit } })
+    }
+
+    pub(super) fn check_event(&self, event: &ExternalEvent) -> Result<()> {
+        self.check_payload(&event.data, || format!("the data of event `{}`", event.name))
     }
 
     /// Whether the host is shutting down, or has ended: it admits nothing more.
