@@ -12,8 +12,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use reenact_core::{
-    InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, OrStart, Origin,
-    Payload, ReceivedTrace, Request, Requester, ShardId, Start, SupersededCall, TimeLimits,
+    Attributes, InstanceId, Message, MessageBody, MessageId, MessageKind, Name, NotTaken, OrStart,
+    Origin, Payload, ReceivedTrace, Request, Requester, ShardId, Start, SupersededCall, TimeLimits,
     Timestamp, TraceContext, Version,
 };
 use reenact_providers::Backoff;
@@ -333,14 +333,15 @@ pub(crate) fn addressed(
 ) -> Result<InstanceMessage> {
     let (body, trace) = body.untraced();
     let (body, limits) = body.unlimited();
+    let (body, attributes) = body.unattributed();
     let content = match body {
         MessageBody::Start { name, version, input, origin, not_before } => {
             let start = (name, version, input, not_before);
-            return Ok(start_of(start, (origin, trace, limits), Vec::new(), reply));
+            return Ok(start_of(start, (origin, trace, limits, attributes), Vec::new(), reply));
         }
         MessageBody::Replace { name, version, input, origin, not_before, instead_of } => {
             let start = (name, version, input, not_before);
-            return Ok(start_of(start, (origin, trace, limits), instead_of, reply));
+            return Ok(start_of(start, (origin, trace, limits, attributes), instead_of, reply));
         }
         MessageBody::Event { name, data } => {
             let key = Some(id.event_key(from)?);
@@ -364,7 +365,9 @@ pub(crate) fn addressed(
         MessageBody::Cancel { reason } => Content::Cancel { call: id, reason },
         MessageBody::Result { lineage, id, result } => Content::Result { lineage, id, result },
         // It was taken out of its trace.
-        MessageBody::Traced { .. } | MessageBody::Limited { .. } => {
+        MessageBody::Traced { .. }
+        | MessageBody::Limited { .. }
+        | MessageBody::Attributed { .. } => {
             return Err(Error::OverLimit { what: "a message in two traces".into() });
         }
     };
@@ -374,12 +377,16 @@ pub(crate) fn addressed(
 
 fn start_of(
     (name, version, input, not_before): (Name, Option<Version>, Payload, Option<Timestamp>),
-    (origin, trace, limits): (Box<Origin>, Option<Box<TraceContext>>, TimeLimits),
+    (origin, trace, limits, attributes): (
+        Box<Origin>,
+        Option<Box<TraceContext>>,
+        TimeLimits,
+        Attributes,
+    ),
     instead_of: Vec<SupersededCall>,
     reply: Reply,
 ) -> InstanceMessage {
     let trace = trace.map(|context| Box::new(ReceivedTrace::of_caller(*context)));
-    let attributes = reenact_core::Attributes::default();
     let seed = origin.seed();
     let start = Start { input, seed, delay: None, origin: Some(origin), trace, limits, attributes };
     let start = StartMessage {
@@ -408,7 +415,7 @@ fn start_with(
     let OrStart { name, version, input } = start;
     let trace = event.trace.as_deref().cloned().map(ReceivedTrace::of_caller).map(Box::new);
     let seed = id.seed_of_started();
-    let attributes = reenact_core::Attributes::default();
+    let attributes = Attributes::default();
     let limits = TimeLimits::NONE;
     let start = Start { input, seed, delay: None, origin: None, trace, limits, attributes };
     let start = StartMessage {

@@ -43,7 +43,9 @@ fn of_command(shown: Shown<'_>, command: &RemoteCommand) -> Result<QuarantinedCo
 /// A message without the trace in which it was sent.
 fn peeled(body: &MessageBody) -> MessageBody {
     match body {
-        MessageBody::Traced { body, .. } | MessageBody::Limited { body, .. } => peeled(body),
+        MessageBody::Traced { body, .. }
+        | MessageBody::Limited { body, .. }
+        | MessageBody::Attributed { body, .. } => peeled(body),
         body => body.clone(),
     }
 }

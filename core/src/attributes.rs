@@ -98,6 +98,8 @@ impl Attributes {
             AttributeChange::Set { name, value } => self.put(name.clone(), value.clone()),
             AttributeChange::Cleared { name } => drop(self.clear(name.as_str())),
             AttributeChange::Given { attributes } => *self = attributes.clone(),
+            // Of another instance.
+            AttributeChange::OfChild { .. } => {}
         }
     }
 

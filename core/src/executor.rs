@@ -339,7 +339,7 @@ impl Executor {
     /// What the other instance does about a message. Events and cancels arrive.
     fn answer(&mut self, message: Message) -> Result<Command, DriveError> {
         let Message { id, to: child, body } = message;
-        match body.unlimited().0 {
+        match body.unlimited().0.unattributed().0 {
             MessageBody::Start { name, input, origin, .. }
             | MessageBody::Replace { name, input, origin, .. }
                 if origin.relation == Relation::Child =>
@@ -365,6 +365,7 @@ impl Executor {
             | MessageBody::Start { .. }
             | MessageBody::Traced { .. }
             | MessageBody::Limited { .. }
+            | MessageBody::Attributed { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::Attributes;
 use crate::error::ChildError;
 use crate::ids::{CorrelationId, EventKey, InstanceId, InvalidName, Name};
 use crate::options::TimeLimits;
@@ -151,6 +152,13 @@ pub enum MessageBody {
         /// The start.
         body: Box<MessageBody>,
     },
+    /// A start, of an instance that begins with attributes.
+    Attributed {
+        /// Which. They are within their limits.
+        attributes: Attributes,
+        /// The start.
+        body: Box<MessageBody>,
+    },
 }
 
 /// A call of a child that no longer counts, as the parent was rewound.
@@ -256,6 +264,9 @@ impl Message {
             MessageBody::Event { name, data } => name.as_str().len() + data.len(),
             MessageBody::Request(request) => request.name.as_str().len() + request.bytes(),
             MessageBody::Return { answer, .. } => answer.bytes(),
+            MessageBody::Attributed { attributes, body } => {
+                return attributes.bytes() + Self::bytes_of(to, body);
+            }
             MessageBody::Traced { body, .. } | MessageBody::Limited { body, .. } => {
                 return Self::bytes_of(to, body);
             }
@@ -272,7 +283,9 @@ impl MessageBody {
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Start { origin, .. } | Self::Replace { origin, .. } => Some(origin),
-            Self::Traced { body, .. } | Self::Limited { body, .. } => body.origin(),
+            Self::Traced { body, .. }
+            | Self::Limited { body, .. }
+            | Self::Attributed { body, .. } => body.origin(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -288,7 +301,9 @@ impl MessageBody {
             Self::Start { name, version, .. } | Self::Replace { name, version, .. } => {
                 Some((name, version.as_ref()))
             }
-            Self::Traced { body, .. } | Self::Limited { body, .. } => body.starts(),
+            Self::Traced { body, .. }
+            | Self::Limited { body, .. }
+            | Self::Attributed { body, .. } => body.starts(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -302,7 +317,9 @@ impl MessageBody {
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
             Self::Start { not_before, .. } | Self::Replace { not_before, .. } => *not_before,
-            Self::Traced { body, .. } | Self::Limited { body, .. } => body.not_before(),
+            Self::Traced { body, .. }
+            | Self::Limited { body, .. }
+            | Self::Attributed { body, .. } => body.not_before(),
             Self::Cancel { .. }
             | Self::Event { .. }
             | Self::Result { .. }
@@ -329,10 +346,20 @@ impl MessageBody {
         (body.unlimited().0, limits)
     }
 
+    /// A start without the attributes with which it begins, and those.
+    pub fn unattributed(self) -> (Self, Attributes) {
+        let Self::Attributed { attributes, body } = self else {
+            return (self, Attributes::default());
+        };
+        (body.unattributed().0, attributes)
+    }
+
     /// Without what is said besides.
     pub(crate) fn inner(&self) -> &Self {
         match self {
-            Self::Traced { body, .. } | Self::Limited { body, .. } => body.inner(),
+            Self::Traced { body, .. }
+            | Self::Limited { body, .. }
+            | Self::Attributed { body, .. } => body.inner(),
             Self::Start { .. }
             | Self::Replace { .. }
             | Self::Cancel { .. }
@@ -346,7 +373,9 @@ impl MessageBody {
 
     pub(crate) fn inner_mut(&mut self) -> &mut Self {
         match self {
-            Self::Traced { body, .. } | Self::Limited { body, .. } => body.inner_mut(),
+            Self::Traced { body, .. }
+            | Self::Limited { body, .. }
+            | Self::Attributed { body, .. } => body.inner_mut(),
             Self::Start { .. }
             | Self::Replace { .. }
             | Self::Cancel { .. }

@@ -4,12 +4,12 @@ mod attempts;
 mod child;
 mod content;
 mod fork;
+mod given;
 mod ids;
 mod locks;
 mod owed;
 mod requests;
 mod superseded;
-mod time_limits;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -17,6 +17,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::attributes::AttributeChange;
 use crate::error::{ChildError, bounded};
 use crate::event::{Event, TimeLimitEvent};
 use crate::history::RecordedTurn;
@@ -160,10 +161,10 @@ impl Outbox {
             Event::ExecutionForked { fork } => return self.begin_fork(&fork.instance),
             Event::StartedBy { origin } => self.origin = Some(origin.clone()),
             Event::ChildScheduled { id, name, version, input, instance, parent_close, .. } => {
-                let limits = self.take_limits();
+                let given = self.take_given();
                 let mut start = self.start(*id, (name, version, input), instance, Relation::Child);
                 start.replace_superseded(self.take_superseded(instance));
-                start.limit(limits);
+                start.give(given);
                 let child = Child {
                     start: start.clone(),
                     called_in: self.lineage,
@@ -178,9 +179,9 @@ impl Outbox {
             }
             Event::StartRequested { id, name, version, input, instance } => {
                 let what = (name, version, input);
-                let limits = self.take_limits();
+                let given = self.take_given();
                 let mut start = self.start(*id, what, instance, Relation::Detached);
-                start.limit(limits);
+                start.give(given);
                 return self.put(start);
             }
             Event::EventSent { id, to, name, data } => {
@@ -228,6 +229,11 @@ impl Outbox {
             Event::TimeLimit(TimeLimitEvent::OfChild { limits, .. }) => {
                 self.content().limits_of_next = *limits;
             }
+            Event::AttributesChanged { change } => {
+                if let AttributeChange::OfChild { attributes, .. } = &**change {
+                    self.content().attributes_of_next = attributes.clone();
+                }
+            }
             Event::ExecutionParked { .. } => return self.lose_locks(),
             Event::ExecutionRenewed { .. } => {
                 let mut released = self.close_children(PARENT_GOES_ON);
@@ -257,7 +263,6 @@ impl Outbox {
             | Event::UpdateAnswersCarried { .. }
             | Event::ValuePublished { .. }
             | Event::Streamed(_)
-            | Event::AttributesChanged { .. }
             | Event::EventKeysCarried { .. }
             | Event::ExecutionSuspended { .. }
             | Event::ExecutionResumed

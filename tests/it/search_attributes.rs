@@ -1,6 +1,6 @@
 //! Attributes by which instances are found in lists: through hosts and clients, on each store.
 
-use crate::kit::{guard, id, on_the_tests_runtime, options, store, until_parked};
+use crate::kit::{HOUR, guard, id, on_the_tests_runtime, options, store, until_parked};
 use reenact::codec::{Compression, Encryption, Keys};
 use reenact::prelude::*;
 use reenact::providers::Provider;
@@ -27,12 +27,24 @@ pub(crate) async fn order(
     }
 }
 
+/// Starts an order and waits for another one, which is its child, both of them with attributes.
+#[orchestration]
+async fn orders(ctx: OrchestrationContext, _: ()) -> Result<String, OrchestrationError> {
+    let of_ada = |id: &str| ChildOptions::new().id(id).attribute("customer", "ada");
+    ctx.start_orchestration(order.with(of_ada("detached").timeout(HOUR)), 0).await?;
+    Ok(ctx.call_orchestration(order.with(of_ada("child").attribute("total", 7)), 0).await?)
+}
+
 async fn host(provider: impl Provider) -> Host {
     host_with(provider, options()).await
 }
 
 async fn host_with(provider: impl Provider, options: HostOptions) -> Host {
-    let host = Host::builder().provider(provider).options(options).orchestration(order);
+    let host = Host::builder()
+        .provider(provider)
+        .options(options)
+        .orchestration(order)
+        .orchestration(orders);
     host.start().await.unwrap()
 }
 
@@ -207,4 +219,25 @@ async fn a_store_that_is_encrypted_shows_none_unless_it_is_to() {
     let compressed = host(Encoded::new(store().0, Compression::new())).await;
     begun(&compressed, "b").await;
     assert_eq!(found(&compressed, of_ada()).await, ["b"], "compression hides nothing");
+}
+
+#[tokio::test]
+async fn children_begin_with_those_that_their_caller_gives() {
+    let (memory, _) = store();
+    let first = host(memory.clone()).await;
+    guard(first.start_new(orders, ()).id("p")).await.unwrap();
+    guard(async {
+        while found(&first, of_ada()).await != ["child", "detached"] {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    guard(first.shutdown()).await.unwrap();
+
+    let host = host(memory).await;
+    assert_eq!(found(&host, from(7)).await, ["child"]);
+    set(&host.instance::<String>(&id("child")), "end", None).await;
+    let ended = guard(host.instance::<String>(&id("p")).result()).await.unwrap();
+    assert_eq!(ended, "customer=\"ada\", total=7");
+    guard(host.shutdown()).await.unwrap();
 }

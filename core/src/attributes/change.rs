@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AttributeValue, Attributes};
-use crate::ids::Name;
+use crate::ids::{CorrelationId, Name};
 
 /// A change of the attributes of an instance, as it is recorded. Kinds are added at the end only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,15 @@ pub enum AttributeChange {
         /// All of them.
         attributes: Attributes,
     },
+    /// The child that is called next, or the detached orchestration that is started next, begins with these.
+    /// Before its [`ChildScheduled`](crate::Event::ChildScheduled) or
+    /// [`StartRequested`](crate::Event::StartRequested), and before what gives it time limits.
+    OfChild {
+        /// Of the call.
+        id: CorrelationId,
+        /// All of them.
+        attributes: Attributes,
+    },
 }
 
 impl AttributeChange {
@@ -34,7 +43,7 @@ impl AttributeChange {
     pub const fn name(&self) -> Option<&Name> {
         match self {
             Self::Set { name, .. } | Self::Cleared { name } => Some(name),
-            Self::Given { .. } => None,
+            Self::Given { .. } | Self::OfChild { .. } => None,
         }
     }
 
@@ -43,7 +52,7 @@ impl AttributeChange {
         match self {
             Self::Set { value, .. } => value.bytes(),
             Self::Cleared { .. } => 0,
-            Self::Given { attributes } => attributes.bytes(),
+            Self::Given { attributes } | Self::OfChild { attributes, .. } => attributes.bytes(),
         }
     }
 }

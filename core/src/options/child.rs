@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::invalid::InvalidOptions;
 use super::retry::{RecordedRetry, RetryPolicy};
 use super::time_limits::TimeLimits;
+use crate::attributes::{AttributeError, AttributeValue, Attributes};
 use crate::error::ChildError;
 use crate::ids::{InstanceId, InvalidName, ToInstanceId};
 use crate::version::{InvalidVersion, Version};
@@ -46,6 +47,7 @@ pub struct ChildOptions {
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) retry_if: Option<RetryChildIf>,
     pub(crate) limits: TimeLimits,
+    pub(crate) attributes: Option<Result<Attributes, AttributeError>>,
 }
 
 impl ChildOptions {
@@ -139,6 +141,30 @@ impl ChildOptions {
     /// As [`timeout`](Self::timeout), for all of its executions together.
     pub fn total_timeout(mut self, limit: Duration) -> Self {
         self.limits.total = Some(limit);
+        self
+    }
+
+    /// Begins with this attribute, by which lists find it ([`OrchestrationContext::set_attribute`]). At most
+    /// [`MAX_ATTRIBUTES`](crate::limits::MAX_ATTRIBUTES). Recorded with the call: what is recorded counts at replay. Holds
+    /// for a detached one as well, and for each attempt.
+    ///
+    /// One that is over a limit, or has a name that cannot be one, or another kind than in the call before, gives
+    /// [`ChildError::InvalidOptions`].
+    ///
+    /// ```
+    /// use reenact_core::ChildOptions;
+    ///
+    /// let of_ada = ChildOptions::new().attribute("customer", "ada").attribute("cents", 430);
+    /// # drop(of_ada);
+    /// ```
+    ///
+    /// [`OrchestrationContext::set_attribute`]: crate::OrchestrationContext::set_attribute
+    pub fn attribute(mut self, name: impl AsRef<str>, value: impl Into<AttributeValue>) -> Self {
+        let given = self.attributes.unwrap_or_else(|| Ok(Attributes::default()));
+        self.attributes = Some(given.and_then(|mut attributes| {
+            attributes.set(name, value)?;
+            Ok(attributes)
+        }));
         self
     }
 

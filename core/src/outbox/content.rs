@@ -7,6 +7,7 @@ use core::mem;
 
 use super::child::Child;
 use super::owed::{Lock, Owed};
+use crate::attributes::Attributes;
 use crate::ids::{CorrelationId, EventKey, InstanceId};
 use crate::message::{Message, MessageBody, MessageId, SupersededCall};
 use crate::options::TimeLimits;
@@ -36,6 +37,8 @@ pub(super) struct Content {
     pub(super) asked: u64,
     /// The time limits of the call that comes next.
     pub(super) limits_of_next: TimeLimits,
+    /// The attributes of the call that comes next.
+    pub(super) attributes_of_next: Attributes,
     pub(super) held: Held,
 }
 
@@ -68,6 +71,7 @@ fn bytes_of_child(child: &Child) -> usize {
         MessageBody::Start { input, .. } | MessageBody::Replace { input, .. } => input.len(),
         MessageBody::Traced { .. }
         | MessageBody::Limited { .. }
+        | MessageBody::Attributed { .. }
         | MessageBody::Cancel { .. }
         | MessageBody::Event { .. }
         | MessageBody::Command { .. }

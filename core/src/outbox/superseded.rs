@@ -156,6 +156,7 @@ impl Message {
             }
             MessageBody::Traced { .. }
             | MessageBody::Limited { .. }
+            | MessageBody::Attributed { .. }
             | MessageBody::Cancel { .. }
             | MessageBody::Event { .. }
             | MessageBody::Command { .. }

@@ -7,7 +7,7 @@ use super::mode::Mode;
 use super::record::Recorded;
 use crate::attributes::{AttributeChange, AttributeError, AttributeValue, Attributes};
 use crate::event::Event;
-use crate::ids::Name;
+use crate::ids::{CorrelationId, Name};
 
 impl State {
     /// The code sets an attribute. What it has already is no step. An error follows from the log alone, so it is the
@@ -63,13 +63,32 @@ impl State {
         }
     }
 
+    /// Records the attributes of what is called next. At replay those that are recorded count, whatever the code gives
+    /// now.
+    pub(crate) fn give_attributes_to_next_call(&mut self, id: CorrelationId, given: Attributes) {
+        let is_replaying = self.is_replaying();
+        let attributes = match self.next_recorded() {
+            Some(Event::AttributesChanged { change }) => match &**change {
+                AttributeChange::OfChild { id: of, attributes } if *of == id => attributes.clone(),
+                _ => return,
+            },
+            _ if is_replaying => return,
+            _ => given,
+        };
+        if !attributes.is_empty() {
+            self.record_attribute(AttributeChange::OfChild { id, attributes });
+        }
+    }
+
     fn recorded_attributes(&mut self) -> Attributes {
         let Some(Event::AttributesChanged { change }) = self.next_recorded() else {
             return Attributes::default();
         };
         match &**change {
             AttributeChange::Given { attributes } => attributes.clone(),
-            AttributeChange::Set { .. } | AttributeChange::Cleared { .. } => Attributes::default(),
+            AttributeChange::Set { .. }
+            | AttributeChange::Cleared { .. }
+            | AttributeChange::OfChild { .. } => Attributes::default(),
         }
     }
 }

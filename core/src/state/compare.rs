@@ -288,6 +288,7 @@ fn attributes(
         AttributeChange::Set { value, .. } => format!("to {value}"),
         AttributeChange::Cleared { .. } => "to nothing".into(),
         AttributeChange::Given { attributes } => format!("to {attributes}"),
+        AttributeChange::OfChild { id, attributes } => format!("of call {id} to {attributes}"),
     };
     let is_one_kind = core::mem::discriminant(recorded) == core::mem::discriminant(found);
     unequal(is_one_kind && (!strict || recorded == found), || (text(recorded), text(found)))

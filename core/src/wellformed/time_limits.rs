@@ -1,5 +1,6 @@
-//! Where a log can speak of time limits.
+//! Where a log can speak of time limits, and of what is given to a call besides its input.
 
+use crate::attributes::AttributeChange;
 use crate::event::{Event, TimeLimitEvent};
 use crate::ids::CorrelationId;
 
@@ -11,6 +12,8 @@ pub(super) struct LimitsSeen {
     has_passed: bool,
     /// The call that is to follow.
     of_call: Option<CorrelationId>,
+    /// The call of which attributes were given: its time limits or itself are to follow.
+    attributes_of: Option<CorrelationId>,
 }
 
 impl LimitsSeen {
@@ -21,12 +24,21 @@ impl LimitsSeen {
     /// What is expected in the place of an event that cannot stand there. `is_first` is of an event of the first turn, before
     /// the code has done anything.
     pub(super) fn refusal(&mut self, event: &Event, is_first: bool) -> Option<&'static str> {
-        if let Some(id) = self.of_call.take() {
-            let is_call =
-                matches!(event, Event::ChildScheduled { .. } | Event::StartRequested { .. });
-            if !is_call || event.correlation() != Some(id) {
-                return Some("the call whose time limits were given");
-            }
+        if let Some(id) = self.of_call.take()
+            && !is_call(event, id)
+        {
+            return Some("the call whose time limits were given");
+        }
+        if let Some(id) = self.attributes_of.take()
+            && !is_call(event, id)
+            && !limits_call(event, id)
+        {
+            return Some("the call whose attributes were given");
+        }
+        if let Event::AttributesChanged { change } = event
+            && let AttributeChange::OfChild { id, .. } = &**change
+        {
+            self.attributes_of = Some(*id);
         }
         if core::mem::take(&mut self.has_passed) && !matches!(event, Event::ExecutionFailed { .. })
         {
@@ -46,4 +58,13 @@ impl LimitsSeen {
         }
         None
     }
+}
+
+fn is_call(event: &Event, id: CorrelationId) -> bool {
+    matches!(event, Event::ChildScheduled { .. } | Event::StartRequested { .. })
+        && event.correlation() == Some(id)
+}
+
+fn limits_call(event: &Event, id: CorrelationId) -> bool {
+    matches!(event, Event::TimeLimit(TimeLimitEvent::OfChild { id: of, .. }) if *of == id)
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::support::instance::{Instance, code, divergence, start, task};
 use reenact_core::limits::{MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTE_TEXT_BYTES, MAX_ATTRIBUTES};
 use reenact_core::{
-    AttributeChange, AttributeError, AttributeKind, AttributeValue, Attributes, Event,
-    MachineConfig, OrchestrationCode, OrchestrationContext, Rewind, Start, Timestamp,
-    check_history,
+    AttributeChange, AttributeError, AttributeKind, AttributeValue, Attributes, ChildError,
+    ChildOptions, Command, CorrelationId, Event, MachineConfig, MessageBody, OrchestrationByName,
+    OrchestrationCode, OrchestrationContext, Rewind, Start, Timestamp, check_history,
 };
 
 type Change = (&'static str, Option<i64>);
@@ -275,4 +275,85 @@ fn attributes_that_are_given_later_are_out_of_place() {
     turns[1].events = events.into();
     let refused = check_history(&turns).expect_err("it is not the first turn");
     assert_eq!(refused.expected, "attributes that were given in the first turn only");
+}
+
+/// Starts a detached orchestration, and then calls a child.
+fn calling(options: fn() -> ChildOptions) -> OrchestrationCode {
+    code(move |ctx: OrchestrationContext, ()| async move {
+        let ship = || OrchestrationByName::new("ship", options());
+        ctx.start_orchestration_by_name(ship(), &1).await.map_err(|error| error.to_string())?;
+        Ok(ctx.call_orchestration_by_name::<_, u64>(ship(), &2).await?)
+    })
+}
+
+fn of_ada() -> ChildOptions {
+    ChildOptions::new().attribute("customer", "ada").attribute("cents", 430)
+}
+
+#[test]
+fn children_begin_with_the_attributes_of_their_options() {
+    let limited = || of_ada().timeout(Duration::from_secs(60));
+    for (options, is_limited) in [(of_ada as fn() -> ChildOptions, false), (limited, true)] {
+        let mut parent = Instance::start(calling(options), ());
+        for _ in 0..2 {
+            let message = parent.only_message();
+            let (body, limits) = message.body.clone().unlimited();
+            assert_eq!(limits.is_none(), !is_limited);
+            let (body, attributes) = body.unattributed();
+            assert_eq!(attributes.to_string(), "cents=430, customer=\"ada\"");
+            assert!(matches!(body, MessageBody::Start { .. }));
+            parent.apply(Command::ConfirmDelivery { messages: vec![message.id] });
+        }
+        assert_eq!(of(&parent), "", "they are not its own");
+        check_history(parent.turns()).expect("some execution can have written it");
+        parent.assert_replays_from_every_point();
+    }
+}
+
+#[test]
+fn code_that_gives_a_call_other_attributes_now_fits_its_log() {
+    let other = || ChildOptions::new().attribute("customer", "eve");
+    let options = [ChildOptions::new as fn() -> ChildOptions, of_ada, other];
+    for before in options {
+        let parent = Instance::start(calling(before), ());
+        for now in options {
+            let (code, config) = (calling(now), MachineConfig::default());
+            let replayed = Instance::try_replay(&code, &config, parent.turns()).expect("it fits");
+            assert_eq!(replayed.open_actions(), parent.machine.open_actions());
+        }
+    }
+}
+
+#[test]
+fn a_call_with_attributes_that_cannot_be_set_is_refused() {
+    let options: [fn() -> ChildOptions; 3] = [
+        || of_ada().attribute("customer", 1),
+        || ChildOptions::new().attribute("", 1),
+        || (0..=MAX_ATTRIBUTES).fold(of_ada(), |all, n| all.attribute(n.to_string(), 0)),
+    ];
+    for options in options {
+        let code = code(move |ctx: OrchestrationContext, ()| async move {
+            let ship = OrchestrationByName::new("ship", options());
+            let refused = ctx.call_orchestration_by_name::<_, u64>(ship, &2).await.unwrap_err();
+            Ok(matches!(refused, ChildError::InvalidOptions { .. }))
+        });
+        let parent = Instance::start(code, ());
+        assert_eq!(parent.output::<bool>(), true);
+        assert!(!parent.log().iter().any(|event| event.starts_with("Child")));
+    }
+}
+
+#[test]
+fn attributes_of_a_call_stand_directly_before_it() {
+    let parent = Instance::start(calling(of_ada), ());
+    let mut turns = parent.turns().to_vec();
+    let mut events = turns[0].events.to_vec();
+    let place = events.iter().position(|event| matches!(event, Event::AttributesChanged { .. }));
+    let attributes = given(&[("customer", "ada".into())]);
+    let id = CorrelationId(7);
+    events[place.unwrap()] =
+        Event::AttributesChanged { change: Box::new(AttributeChange::OfChild { id, attributes }) };
+    turns[0].events = events.into();
+    let refused = check_history(&turns).expect_err("it is another call");
+    assert_eq!(refused.expected, "the call whose attributes were given");
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::instance::turn;
-use attributes::{attributes_changed, further_changes_of_attributes};
+use attributes::{attributes_changed, attributes_of_child, further_changes_of_attributes};
 use children::{
     child_attempt_failed, children_superseded, events_of_children,
     further_events_of_child_attempts, further_events_of_children,
@@ -227,6 +227,14 @@ fn what_version_1_wrote_of_attributes_is_read_for_ever() {
 #[test]
 fn what_version_1_wrote_of_forks_is_read_for_ever() {
     assert_read_for_ever("turns_v1_forked.bin", &each_and_all(&[forked()]));
+}
+
+#[test]
+fn what_version_1_wrote_of_attributes_of_children_is_read_for_ever() {
+    assert_read_for_ever(
+        "turns_v1_attributes_of_children.bin",
+        &each_and_all(&[attributes_of_child()]),
+    );
 }
 
 #[test]

@@ -7,9 +7,9 @@ use reenact_core::codec::{
     COMMAND_FORMAT_VERSION, CodecError, MAX_TURN_BYTES, decode_command, encode_command,
 };
 use reenact_core::{
-    ActivityError, CorrelationId, EventKey, ExecutionId, IdReuse, InstanceId, Message, MessageBody,
-    MessageId, MessageKind, Name, NotTaken, Origin, Payload, Relation, RemoteCommand, RemoteEvent,
-    RemoteFork, RemoteRun, RemoteStart, StartOption, TimeLimits, Timestamp, Version,
+    ActivityError, Attributes, CorrelationId, EventKey, ExecutionId, IdReuse, InstanceId, Message,
+    MessageBody, MessageId, MessageKind, Name, NotTaken, Origin, Payload, Relation, RemoteCommand,
+    RemoteEvent, RemoteFork, RemoteRun, RemoteStart, StartOption, TimeLimits, Timestamp, Version,
 };
 
 fn name(text: &str) -> Name {
@@ -121,17 +121,7 @@ fn write(commands: &[Vec<u8>]) -> Vec<u8> {
 /// `WRITE_FIXTURES=1` in the environment, which writes only what is not there.)
 #[test]
 fn what_version_1_sent_is_read_for_ever() {
-    let encoded: Vec<_> =
-        commands().iter().map(|c| encode_command(c).expect("a command encodes")).collect();
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/commands_v1.bin");
-    if std::env::var_os("WRITE_FIXTURES").is_some() && !path.exists() {
-        std::fs::write(&path, write(&encoded)).expect("a writable directory");
-    }
-    let stored = std::fs::read(path).expect("the fixture is checked in");
-    assert_eq!(write(&encoded), stored, "version 1 is still written like this");
-    for (bytes, command) in encoded.iter().zip(commands()) {
-        assert_eq!(decode_command(bytes), Ok(command));
-    }
+    assert_read_for_ever("commands_v1.bin", &commands());
 }
 
 #[test]
@@ -182,6 +172,22 @@ fn what_version_1_said_of_forks_is_read_for_ever() {
     };
     let commands = [start(&[fork(None, "")]), start(&[fork(Some(300), "what if")])];
     assert_read_for_ever("commands_v1_forks.bin", &commands);
+}
+
+#[test]
+fn what_version_1_said_of_children_with_attributes_is_read_for_ever() {
+    let body = MessageBody::Start {
+        name: name("ship"),
+        version: None,
+        input: payload(4),
+        origin: origin(),
+        not_before: None,
+    };
+    let attributes = Attributes::of_stored([(name("v"), 1.into())]);
+    let body = MessageBody::Attributed { attributes, body: Box::new(body) };
+    let (from, message) = (id("parent"), message(MessageKind::Start, body));
+    let commands = [RemoteCommand::Tell { from, message }];
+    assert_read_for_ever("commands_v1_attributes.bin", &commands);
 }
 
 fn assert_read_for_ever(name: &str, commands: &[RemoteCommand]) {

@@ -102,6 +102,8 @@ impl State {
             let why = e.to_string();
             Box::new(ChildError::InvalidId { orchestration, why })
         })?;
+        let attributes =
+            options.attributes.transpose().map_err(|e| invalid_options(e.to_string()))?;
         let version = options.version.transpose().map_err(|e| invalid_options(e.to_string()))?;
         let id = self.next_id();
         match refusal {
@@ -118,6 +120,7 @@ impl State {
             }
         }
         let instance = own_id.unwrap_or_else(|| generated_id(&self.instance, self.lineage(), id));
+        self.give_attributes_to_next_call(id, attributes.unwrap_or_default());
         self.limit_next_call(id, options.limits);
         if is_child {
             let parent_close = options.parent_close;

@@ -1,6 +1,6 @@
 //! Changes of attributes, as they are stored.
 
-use reenact_core::{AttributeChange, AttributeValue, Attributes, Event, Timestamp};
+use reenact_core::{AttributeChange, AttributeValue, Attributes, CorrelationId, Event, Timestamp};
 
 use crate::support::instance::name;
 
@@ -26,4 +26,11 @@ pub(crate) fn further_changes_of_attributes() -> Vec<Event> {
         AttributeChange::Given { attributes: Attributes::default() },
     ];
     all.map(|change| Event::AttributesChanged { change: Box::new(change) }).into()
+}
+
+/// What a child begins with.
+pub(crate) fn attributes_of_child() -> Event {
+    let attributes = Attributes::of_stored([(name("v"), 1.into())]);
+    let change = AttributeChange::OfChild { id: CorrelationId(3), attributes };
+    Event::AttributesChanged { change: Box::new(change) }
 }
