@@ -26,15 +26,22 @@ impl Access {
         instance: &InstanceId,
         update: ExternalEvent,
     ) -> Result<UpdateAnswer> {
-        let may_be_known = update.key.is_some();
-        let (update, key) = self.keyed(update)?;
+        let update = self.keyed_update(update)?;
+        self.send_update(instance, update).await
+    }
+
+    async fn send_update(
+        &self,
+        instance: &InstanceId,
+        KeyedUpdate { update, key, is_new }: KeyedUpdate,
+    ) -> Result<UpdateAnswer> {
         // Enlisted before it is sent, so that no answer is missed in between.
         let waiter = self.waiter_for_answer(instance, &key);
         match self.raise_event(instance, update).await {
-            Ok(()) if may_be_known => self.until_answered(instance, key, None).await,
-            Ok(()) => self.until_answered(instance, key, waiter).await,
+            Ok(()) if is_new => self.until_answered(instance, key, waiter).await,
+            Ok(()) => self.until_answered(instance, key, None).await,
             // It may have answered before its end.
-            Err(Error::Finished { .. }) if may_be_known => {
+            Err(Error::Finished { .. }) if !is_new => {
                 match self.answer_to(instance, key).await {
                     Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
                     answer => answer,
@@ -53,9 +60,10 @@ impl Access {
     /// Cancelled, only the wait ends, once it is sent.
     pub async fn update_or_start(&self, mut request: StartRequest) -> Result<UpdateAnswer> {
         let (instance, update) = request.instance_and_event()?;
-        let (update, key) = self.keyed(update)?;
-        match self.update(&instance, update.clone()).await {
+        let update = self.keyed_update(update)?;
+        match self.send_update(&instance, update.clone()).await {
             Err(Error::NotFound { .. }) => {
+                let KeyedUpdate { update, key, .. } = update;
                 request.event = Some(update);
                 self.start_instance(request).await?;
                 self.answer_to(&instance, key).await
@@ -108,6 +116,12 @@ impl Access {
             None => EventKey::new(format!("update {}", self.store().seeds.unique()))?,
         };
         Ok((ExternalEvent { key: Some(key.clone()), ..update }, key))
+    }
+
+    fn keyed_update(&self, update: ExternalEvent) -> Result<KeyedUpdate> {
+        let is_new = update.key.is_none();
+        let (update, key) = self.keyed(update)?;
+        Ok(KeyedUpdate { update, key, is_new })
     }
 
     fn waiter_for_answer(
@@ -183,4 +197,13 @@ impl Access {
             None => Ok(None),
         }
     }
+}
+
+/// An update that is about to be sent.
+#[derive(Clone)]
+struct KeyedUpdate {
+    update: ExternalEvent,
+    key: EventKey,
+    /// Nobody has sent an update with its key, so the log has no answer to it.
+    is_new: bool,
 }

@@ -1,6 +1,6 @@
 //! The log of an entity stays short, and what it keeps is bounded.
 
-use crate::kit::{HOUR, guard, store};
+use crate::kit::{Faulty, HOUR, guard, store};
 use reenact::prelude::*;
 use reenact::{InstanceState, limits};
 
@@ -20,6 +20,18 @@ async fn the_log_stays_short_and_the_state_stays() {
     let again = ada(&host).deposit(1).key(format!("k-{many}"));
     assert_eq!(guard(again).await.unwrap(), many, "the newest answers are kept");
     assert_eq!(guard(ada(&host).state()).await.unwrap().unwrap().cents, many);
+}
+
+#[tokio::test]
+async fn a_call_reads_nothing_of_the_log_for_its_answer() {
+    let faulty = Faulty::new(store().0);
+    let host = host_on(faulty.clone()).await;
+    guard(ada(&host).deposit(1)).await.unwrap();
+    let read = faulty.turns_read();
+    for cents in 2..=20 {
+        assert_eq!(guard(ada(&host).deposit(1)).await.unwrap(), cents);
+    }
+    assert_eq!(faulty.turns_read(), read);
 }
 
 #[tokio::test]
