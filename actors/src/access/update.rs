@@ -41,12 +41,10 @@ impl Access {
             Ok(()) if is_new => self.until_answered(instance, key, waiter).await,
             Ok(()) => self.until_answered(instance, key, None).await,
             // It may have answered before its end.
-            Err(Error::Finished { .. }) if !is_new => {
-                match self.answer_to(instance, key).await {
-                    Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
-                    answer => answer,
-                }
-            }
+            Err(Error::Finished { .. }) if !is_new => match self.answer_to(instance, key).await {
+                Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
+                answer => answer,
+            },
             Err(error) => Err(error),
         }
     }
