@@ -16,6 +16,9 @@ const PAYLOADS: &[&str] = &["input", "output", "data", "value", "status", "detai
 /// The fields that hold a list of payloads.
 const LISTS_OF_PAYLOADS: &[&str] = &["values"];
 
+/// The variants that hold a payload: the answer to an update.
+const ANSWERS: &[&str] = &["Replied", "Refused"];
+
 /// The fields that hold an instant, besides those that end in `_at`.
 const TIMES: &[&str] = &["at", "since", "deadline", "status_since", "begin", "end", "lease_until"];
 
@@ -111,6 +114,13 @@ impl<'a> Shown<'a> {
                 let each = values.into_iter();
                 let each = each.map(|value| self.payload("value", name.as_deref(), value));
                 shown.insert(key, each.collect());
+            } else if ANSWERS.contains(&key.as_str()) {
+                let answer = self.payload("value", name.as_deref(), value);
+                shown.insert(snake_case(&key), answer);
+            } else if key == "Invalid"
+                && let Some(text) = value.as_str()
+            {
+                shown.insert(snake_case(&key), self.reason(text).into());
             } else if key == "result"
                 && let Some(output) = value.get("Ok")
             {

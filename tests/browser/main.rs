@@ -5,6 +5,7 @@
 
 mod attacks;
 mod chromium;
+mod entities;
 mod looking;
 mod mending;
 mod quarantine;

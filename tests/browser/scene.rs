@@ -25,6 +25,22 @@ async fn ship(_ctx: ActivityContext, what: String) -> Result<String, ActivityErr
     Ok(format!("{what} is shipped"))
 }
 
+/// An entity, which an orchestration `holds` locks until the event `Go`.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Account {
+    cents: u64,
+    notes: Vec<String>,
+}
+
+#[entity]
+impl Account {
+    fn deposit(&mut self, cents: u64, note: String) -> u64 {
+        self.cents += cents;
+        self.notes.push(note);
+        self.cents
+    }
+}
+
 /// A host on which `waits` waits for the event `Go` and then ships what that names, `changed` waits for `Begin` and
 /// for `Go`, and `fails` fails.
 pub(crate) async fn host(store: InMemory) -> Host {
@@ -41,6 +57,15 @@ pub(crate) fn builder(store: InMemory) -> HostBuilder {
     Host::builder()
         .provider(store)
         .activity(ship)
+        .entity::<Account>()
+        .register_orchestration(
+            "holds",
+            |ctx: OrchestrationContext, keys: [String; 2]| async move {
+                let of = keys.map(|key| ctx.entity::<Account>(key).recipient());
+                let _lock = ctx.lock(of).await?;
+                Ok(ctx.wait_external::<u64>("Go").await?)
+            },
+        )
         .register_orchestration("waits", waits)
         .register_orchestration("changed", |ctx: OrchestrationContext, ()| async move {
             ctx.wait_external::<()>("Begin").await?;

@@ -55,7 +55,7 @@ impl Answer {
 /// The orchestrations of the tests: `echo` returns its input, `wait` waits for the event `Go` and returns its data,
 /// `pay` calls an activity that fails for good, `shop` calls `pay`.
 /// `speak` emits items, waits for the event `Go`, and emits another one.
-/// `asks` sends another instance an update, and asks it for its lock.
+/// `requests` sends another instance an update, and asks it for its lock.
 /// `shelf` answers updates `add` and publishes `cart`, `signed` calls an activity that is completed from outside.
 fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -92,13 +92,13 @@ fn registry() -> Registry {
         Ok(items)
     };
     registry.register_orchestration("shelf".into(), cart).expect("it is new");
-    let asks = |ctx: OrchestrationContext, of: String| async move {
+    let requests = |ctx: OrchestrationContext, of: String| async move {
         let card = json!({"card": "1234-secret"});
         let added = ctx.call_update::<_, Value, Value>(&of, "add", &card);
         let _guard = ctx.lock([&of]).await?;
         Ok(added.await.is_ok())
     };
-    registry.register_orchestration("asks".into(), asks).expect("it is new");
+    registry.register_orchestration("requests".into(), requests).expect("it is new");
     let speak = |ctx: OrchestrationContext, words: u64| async move {
         (0..words).for_each(|word| ctx.emit("tokens", &json!({"word": word})));
         ctx.wait_external::<Value>("Go").await?;

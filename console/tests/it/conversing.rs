@@ -121,6 +121,12 @@ async fn published_values_and_answers_are_redacted() {
     program.begin("shelf", "cart-7", json!(2)).await;
     let tea = json!({"name": "add", "data": "tea"});
     assert_eq!(post(&console, "/api/update?id=cart-7", tea).await.ok()["value"], "hidden");
+    let gold = json!({"name": "add", "data": "gold"});
+    assert_eq!(post(&console, "/api/update?id=cart-7", gold).await.ok()["value"], "hidden");
+    let history = get(&console, "/api/history?id=cart-7").await.ok().to_string();
+    for said in [r#"{"replied":"hidden"}"#, r#"{"refused":"hidden"}"#] {
+        assert!(history.contains(said) && !history.contains("out of stock"), "{history}");
+    }
     let published = get(&console, "/api/published?id=cart-7").await.ok();
     assert_eq!(published["values"][0], json!({"name": "cart", "value": "hidden"}));
     let detail = get(&console, "/api/instance?id=cart-7").await.ok();
@@ -136,7 +142,7 @@ async fn what_an_instance_asks_of_others_is_shown_with_a_way_to_them() {
     let program = Program::start().await;
     let console = program.console();
     program.begin("wait", "order <7>", json!(null)).await;
-    program.begin("asks", "a", json!("order <7>")).await;
+    program.begin("requests", "a", json!("order <7>")).await;
     for address in ["/api/instance?id=a", "/api/state?id=a&after=2"] {
         let view = &get(&console, address).await.ok()["view"];
         let update = &view["updates"]["items"][0];
@@ -154,7 +160,7 @@ async fn what_an_instance_asks_of_others_is_shown_with_a_way_to_them() {
         for part in [
             "data-open=\"update\"",
             "data-open=\"lock\"",
-            "href=\"instance?id=order+%3C7%3E\"",
+            "href=\"instance?id=order%20%3C7%3E\"",
             "1234-secret",
         ] {
             assert!(shown.contains(part), "{page}: no {part} in {shown}");

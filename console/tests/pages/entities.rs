@@ -97,7 +97,7 @@ async fn who_holds_the_lock_and_what_waits_is_shown() {
     call(&site, "hold", r#"["transfer <7>"]"#).await.is(200);
     site.send("/entity-act", &form("signal", "put", r#"["later"]"#)).await.leads_to();
     let one = site.get(OF_HOSTILE).await;
-    one.is(200).has("held by ").has("href=\"instance?id=transfer+%3C7%3E\"");
+    one.is(200).has("held by ").has("href=\"instance?id=transfer%20%3C7%3E\"");
     one.has("<b>put</b>").has("later").lacks("<7>");
     let list = site.get("/entities?type=box").await;
     list.has("held by ").has("<td class=\"num\" data-label=\"Waiting\">1</td>");
