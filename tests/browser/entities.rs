@@ -35,7 +35,7 @@ async fn an_entity_is_found_called_and_watched() {
     scene.until_text("#waiting", "deposit").await;
     scene.click("#facts a[data-id=audit]").await;
     scene.until_text("#why", "It holds the lock of @account@<i>bo and @account@ada.").await;
-    scene.until_text("#open", "held since").await;
+    scene.until_text("#open", "held, got it").await;
     scene.host.raise_event("audit", "Go", 1).await.unwrap();
     scene.open("entity?type=account&key=ada").await;
     scene.until_text("#state", "later").await;

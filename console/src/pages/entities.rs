@@ -132,8 +132,8 @@ fn lock(page: &Page, lock: Option<&LockHeld>) -> Markup {
     let Some(lock) = lock else { return html! { span.quiet { "free" } } };
     let since = time::ago(lock.since.0, page.now);
     match &lock.owner {
-        Some(owner) => html! { "held by " (parts::instance(owner)) " since " (since) },
-        None => html! { "held since " (since) },
+        Some(owner) => html! { "held by " (parts::instance(owner)) ", which got it " (since) },
+        None => html! { "held; it was given " (since) },
     }
 }
 
@@ -217,14 +217,14 @@ fn buttons(page: &Page, one: &Entity) -> Markup {
         Address::page("entity-act").with("do", what).with("type", &one.of).with("key", &one.key)
     };
     html! {
-        div.row.actions {
+        ul.doing id="actions" aria-label="What can be done" {
             @if page.may_change() {
-                a.button href=(act("call")) data-do="call" { "Call an operation…" }
-                a.button href=(act("signal")) data-do="signal" { "Send a signal…" }
-                a.button href=(act("delete")) data-do="delete" { "Delete the state…" }
-                a.button href=(act("purge")) data-do="purge" { "Purge…" }
+                li { a.button href=(act("call")) data-do="call" { "Call an operation…" } }
+                li { a.button href=(act("signal")) data-do="signal" { "Send a signal…" } }
+                li { a.button.danger href=(act("delete")) data-do="delete" { "Delete the state…" } }
+                li { a.button.danger href=(act("purge")) data-do="purge" { "Purge…" } }
             }
-            a.button href=(Address::instance(&one.id)) { "Its instance" }
+            li { a.button.plain href=(Address::instance(&one.id)) { "Its instance" } }
         }
     }
 }

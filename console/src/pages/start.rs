@@ -5,6 +5,7 @@ mod fields;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
+use reenact_actors::EntityId;
 use reenact_core::Version;
 
 use self::fields::{Checked, Fields, REUSES, UNITS, Wrong};
@@ -88,7 +89,9 @@ fn shell(title: &str, content: Markup) -> View {
 }
 
 fn to_fill_in(page: &Page, fields: &Fields, wrong: &[Wrong]) -> View {
-    let registered = page.shared.access().registered();
+    let mut registered = page.shared.access().registered();
+    // An entity is made by its first operation.
+    registered.retain(|(name, _)| EntityId::type_of(name.as_str()).is_none());
     let of = |field: &str| wrong.iter().find(|wrong| wrong.field == Some(field));
     let versions: Vec<&Version> =
         registered.iter().flat_map(|(_, versions)| versions).filter(|v| !v.is_none()).collect();
@@ -120,7 +123,7 @@ fn to_fill_in(page: &Page, fields: &Fields, wrong: &[Wrong]) -> View {
                     (field("id", "Id (optional)", of("id"), |described| html! {
                         input id="id" name="id" value=(fields.id)
                             aria-invalid=[described.invalid()] aria-describedby=(described.by) autocomplete="off" spellcheck="false";
-                        p.hint id="id-hint" { "Empty: one is drawn. An id is there once: a second start with it is refused." }
+                        p.hint id="id-hint" { "Empty: one is drawn. An id is there once: a second start with it is refused, unless you choose otherwise below." }
                     }))
                     (field("input", "Input (JSON)", of("input"), |described| html! {
                         textarea id="input" name="input" spellcheck="false"

@@ -70,6 +70,15 @@ impl Deed {
         }
     }
 
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Call => "Call an operation?",
+            Self::Signal => "Send a signal?",
+            Self::Delete => "Delete the state?",
+            Self::Purge => "Purge?",
+        }
+    }
+
     const fn effects(self) -> &'static [&'static str] {
         match self {
             Self::Call => &[
@@ -208,7 +217,7 @@ fn question(page: &Page, deed: Deed, asked: &Asked, problem: Option<&Problem>) -
     let content = html! {
         div id="ask" data-action=(deed.name()) {
             p.crumb { a href="entities" { "Entities" } " / " a.mono href=(Address::page("entities").with("type", &asked.of)) { (asked.of) } }
-            div.head { h1.break { (deed.verb()) "?" } }
+            div.head { h1 { (deed.title()) } }
             @if let Some(problem) = problem {
                 div.note.problem role="alert" id="form-problem" { p.break { (problem.detail) } }
             }
@@ -233,7 +242,7 @@ fn question(page: &Page, deed: Deed, asked: &Asked, problem: Option<&Problem>) -
             }
         }
     };
-    View::new(Tab::Entities, format!("{}?", deed.verb()), content)
+    View::new(Tab::Entities, deed.title(), content)
 }
 
 fn fields(deed: Deed, asked: &Asked, again: bool) -> Markup {

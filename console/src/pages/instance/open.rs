@@ -168,7 +168,7 @@ impl Place<'_> {
         let how_far = html! {
             @match (one.lost, one.given_at) {
                 (true, _) => "lost: it was given back when this instance was parked or rewound",
-                (false, Some(at)) => { "held since " (self.when(at)) },
+                (false, Some(at)) => { "held, got it " (self.when(at)) },
                 (false, None) => "waits for it",
             }
         };

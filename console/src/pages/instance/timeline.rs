@@ -380,6 +380,8 @@ const fn kind(kind: SpanKind) -> (&'static str, &'static str) {
         SpanKind::Start => ("detached start", "↗"),
         SpanKind::Send => ("event sent", "↗"),
         SpanKind::Command => ("command sent", "↗"),
+        SpanKind::Update => ("update sent", "⇄"),
+        SpanKind::Lock => ("lock asked for", "◈"),
         SpanKind::Suspended => ("suspended", "‖"),
         SpanKind::Parked => ("parked", "⚠"),
         SpanKind::Cancel => ("cancel came", "⊘"),
