@@ -78,9 +78,9 @@ impl<I: Serialize> OperationRequest<'_, I> {
     /// As it is stored.
     ///
     /// # Errors
-    /// [`Error::InvalidPayload`] when the arguments do not encode.
+    /// [`Error::InvalidPayload`] when the arguments do not encode, or are larger than any store takes.
     pub fn encode(&self) -> Result<Payload> {
-        Payload::encode(self).map_err(|source| Error::InvalidPayload {
+        Payload::encode_large(self).map_err(|source| Error::InvalidPayload {
             what: format!("the arguments of operation `{}`", self.op),
             source,
         })

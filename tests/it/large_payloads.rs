@@ -8,7 +8,8 @@ use crate::kit::{guard, id, options};
 use reenact::limits::{MAX_LARGE_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES};
 use reenact::prelude::*;
 use reenact::providers::Provider;
-use reenact::{Error, HostBuilder, ParkReason, PayloadError, UpdateName};
+use reenact::transfer::{self, ExportOptions, ImportOptions};
+use reenact::{Access, Error, HostBuilder, InstanceFilter, ParkReason, PayloadError, UpdateName};
 
 /// An update that answers what it is asked.
 const ASK: UpdateName<String, String, String> = UpdateName::new("Ask");
@@ -129,11 +130,7 @@ async fn a_large_payload_goes_through_every_way_in_a_directory_and_is_removed_wi
 #[tokio::test]
 async fn an_instance_with_large_payloads_goes_on_after_a_restart_also_where_no_more_are_taken() {
     let scratch = Scratch::new("large-restart");
-    let first = guard(host(scratch.store(true)).start()).await.unwrap();
-    let instance = guard(first.start_new(passed_on, large(0)).id("a")).await.unwrap();
-    guard(instance.raise_event("Go", large(1))).await.unwrap();
-    assert_eq!(guard(instance.update(ASK, large(2))).await.unwrap(), large(2));
-    guard(first.shutdown()).await.unwrap();
+    left_waiting(&scratch).await;
 
     let second = guard(host(scratch.store(false)).start()).await.unwrap();
     let instance = second.instance::<String>(&id("a"));
@@ -216,4 +213,53 @@ async fn a_missing_blob_parks_its_instance_and_names_both() {
     }
     assert_eq!(guard(instance.result()).await.unwrap(), large(0));
     guard(third.shutdown()).await.unwrap();
+}
+
+/// An instance that has taken one large update, and waits for another, in a store where no host works.
+async fn left_waiting(scratch: &Scratch) {
+    let host = guard(host(scratch.store(true)).start()).await.unwrap();
+    let instance = guard(host.start_new(passed_on, large(0)).id("a")).await.unwrap();
+    guard(instance.raise_event("Go", large(1))).await.unwrap();
+    assert_eq!(guard(instance.update(ASK, large(2))).await.unwrap(), large(2));
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_export_brings_large_payloads_into_another_store() {
+    let (from, to) = (Scratch::new("large-from"), Scratch::new("large-to"));
+    left_waiting(&from).await;
+    let (mut file, everything) = (Vec::new(), InstanceFilter::new());
+    let access = Access::read_only(&Local::open_read_only(&from.0).unwrap());
+    let options = ExportOptions::new();
+    transfer::export(&access, &everything, options, &mut file, |_| {}).await.unwrap();
+    drop(access);
+
+    let store = to.store(true);
+    let imported = transfer::import(&*file, &store, ImportOptions::new(), |_| {}).await.unwrap();
+    assert_eq!(imported.imported, 2);
+    assert_eq!(to.blobs().len(), from.blobs().len());
+    let host = guard(host(store).start()).await.unwrap();
+    let instance = host.instance::<String>(&id("a"));
+    assert_eq!(guard(instance.update(ASK, large(3))).await.unwrap(), large(3));
+    assert_eq!(guard(instance.result()).await.unwrap(), large(0));
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[cfg(feature = "encryption")]
+#[tokio::test]
+async fn what_is_in_blobs_is_encrypted_as_well() {
+    use reenact::Encoded;
+    use reenact::codec::{Encryption, Keys};
+
+    let scratch = Scratch::new("large-encrypted");
+    let keys = Keys::new("2026-11", [7; 32]).unwrap();
+    let store = Encoded::new(scratch.store(true), Encryption::new(keys));
+    let host = guard(host(store).start()).await.unwrap();
+    goes_through(&host).await;
+    assert!(scratch.blobs().len() > 4, "{:?}", scratch.blobs());
+    for blob in scratch.blobs() {
+        let stored = std::fs::read(&blob).unwrap();
+        assert!(!stored.windows(8).any(|window| window == b"aaaaaaaa"), "{}", blob.display());
+    }
+    guard(host.shutdown()).await.unwrap();
 }

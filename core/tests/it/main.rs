@@ -26,6 +26,7 @@ mod foreign_awaits;
 mod fork;
 mod host_deaths;
 mod instance_commands;
+mod large_payloads;
 mod lifecycle;
 mod limits;
 mod local;
