@@ -14,8 +14,8 @@ use reenact::{Access, Error, HostBuilder, InstanceFilter, ParkReason, PayloadErr
 /// An update that answers what it is asked.
 const ASK: UpdateName<String, String, String> = UpdateName::new("Ask");
 
-/// Twice what other stores take.
-const BYTES: usize = 2 * MAX_PAYLOAD_BYTES;
+/// With its quotes, more than other stores take.
+const BYTES: usize = MAX_PAYLOAD_BYTES;
 
 /// A text that no other number gives.
 fn large(number: u8) -> String {
