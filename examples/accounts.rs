@@ -87,7 +87,7 @@ async fn main() -> reenact::Result<()> {
     let (mut transfers, mut totals) = (Vec::new(), Vec::new());
     for number in 0..TRANSFERS {
         let (from, to) = (number as usize % 3, (number as usize + 1 + number as usize % 2) % 3);
-        let order = (names[from].clone(), names[to].clone(), 37 * number);
+        let order = (names[from].clone(), names[to].clone(), number * number * 7 % 900);
         transfers.push(host.start_new(transfer, order).await?);
         if number % 10 == 0 {
             totals.push(host.start_new(sum_of, names.to_vec()).await?);

@@ -79,6 +79,10 @@ async fn what_is_wrong_stands_beside_its_field_and_the_others_stay_as_they_were(
         ("input", "{oops", "not JSON"),
         ("delay", "soon", "not a whole number"),
         ("delay", "99999999999999", "at most"),
+        ("timeout", "an hour", "not a whole number"),
+        ("total_timeout", "99999999999999", "at most"),
+        ("attributes", "customer", "no attribute"),
+        ("reuse", "whatever", "none of these"),
     ];
     for (field, value, words) in wrongs {
         let page = site.send("/start", &with(field, value)).await;
@@ -145,4 +149,50 @@ async fn a_form_that_is_too_large_is_refused_with_a_page() {
     let site = Site::open().await;
     let input = "9".repeat(reenact_console::limits::MAX_FORM_BYTES);
     site.send("/start", &with("input", &input)).await.is(413).has("id=\"problem\"");
+}
+
+#[tokio::test]
+async fn a_start_takes_time_limits_and_attributes() {
+    let site = Site::open().await;
+    let mut fields = with("id", "w-1");
+    fields.extend([
+        ("timeout", "90"),
+        ("timeout_unit", "minutes"),
+        ("total_timeout", "2"),
+        ("total_timeout_unit", "days"),
+        ("attributes", "customer=<ada>\n\ncents = 430\n"),
+    ]);
+    let asked = site.send("/start", &fields).await;
+    asked.is(200).has("Time limit of each execution").has("Time limit of all executions");
+    asked.has("customer=<code>").has("cents=<code>430</code>").lacks("<ada>");
+    let form = send(&site, &confirmed(&asked, "edit")).await;
+    form.is(200).has("<details id=\"more\" open").has("value=\"minutes\" selected");
+    send(&site, &confirmed(&asked, "start")).await.leads_to();
+    let page = site.get("/instance?id=w-1").await;
+    page.has("Attributes").has("cents=<code>430</code>").lacks("<ada>");
+    page.has("time limit of this execution").has("time limit of all executions");
+    let view = site.access.view(&id("w-1")).await.unwrap().execution;
+    let (begun, ends) = (view.started_at.unwrap(), view.execution_ends_at.unwrap());
+    assert_eq!(ends.since(begun), std::time::Duration::from_secs(90 * 60));
+    assert!(view.total_ends_at > Some(ends));
+}
+
+#[tokio::test]
+async fn an_id_that_is_taken_is_attached_to_or_replaced_where_the_form_says_so() {
+    let site = Site::open().await;
+    site.begin("wait", "w-1", json!("first")).await;
+    let started = async |reuse| {
+        let mut fields = RIGHT.to_vec();
+        fields.push(("reuse", reuse));
+        let asked = site.send("/start", &fields).await;
+        asked.is(200).has("Where the id is taken");
+        send(&site, &confirmed(&asked, "start")).await
+    };
+    let execution = async || site.access.summary(&id("w-1")).await.unwrap().execution.0;
+    started("attach").await.leads_to();
+    assert_eq!(execution().await, 1, "it is the one that was there");
+    started("replace-failed").await.is(409).has("id=\"id-wrong\"");
+    started("replace").await.leads_to();
+    assert_eq!(execution().await, 2);
+    site.get("/instance?id=w-1").await.has("&quot;for&quot;: &quot;Go&quot;").lacks("first");
 }

@@ -7,7 +7,7 @@ use reenact_core::{
     OrchestrationContext, RecordedTurn, UpdateAnswer, UpdateReturn,
 };
 
-/// Asks one instance behind a shield and another one without, and waits for both.
+/// Asks one instance with a shield and another one without, and waits for both.
 fn asking() -> OrchestrationCode {
     code(async |ctx: OrchestrationContext, (): ()| {
         type Sum = Result<u64, CallUpdateError<String>>;
