@@ -191,8 +191,8 @@ pub use reenact_actors::{
 pub use reenact_core::{
     ActivityError, ActivityErrorKind, AttributeError, BoxError, CallUpdateError, Cancelled,
     ChildError, CommandError, EventError, InvalidActivityToken, InvalidName, InvalidOptions,
-    InvalidVersion, LockError, OrchestrationError, OrchestrationErrorKind, PayloadError, ResultExt,
-    SendError, TimedOut,
+    InvalidStartInput, InvalidVersion, LockError, OrchestrationError, OrchestrationErrorKind,
+    PayloadError, ResultExt, SendError, TimedOut,
 };
 pub use reenact_providers::OpenError;
 

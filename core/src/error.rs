@@ -13,7 +13,7 @@ mod stored;
 mod text;
 
 pub use activity::{ActivityError, ActivityErrorKind};
-pub use awaited::{Cancelled, CommandError, EventError, SendError, TimedOut};
+pub use awaited::{Cancelled, CommandError, EventError, InvalidStartInput, SendError, TimedOut};
 pub use call_update::CallUpdateError;
 pub use child::ChildError;
 pub use convert::{BoxError, ResultExt, returned};

@@ -290,7 +290,7 @@ pub enum Event {
         instance: InstanceId,
     },
     /// A child was not called, or a detached orchestration not started, because its input is not of
-    /// its type. (output)
+    /// its type; or a request not sent that would start one. (output)
     CallRefused {
         /// Used up, so that ids stay in the order in which the code schedules.
         id: CorrelationId,

@@ -155,8 +155,8 @@ pub use divergence::{MalformedHistory, Nondeterminism, Step};
 pub use error::returned;
 pub use error::{
     ActivityError, ActivityErrorKind, BoxError, CallUpdateError, Cancelled, ChildError,
-    CommandError, EventError, LockError, OrchestrationError, OrchestrationErrorKind, ResultExt,
-    SendError, TimedOut,
+    CommandError, EventError, InvalidStartInput, LockError, OrchestrationError,
+    OrchestrationErrorKind, ResultExt, SendError, TimedOut,
 };
 pub use event::{
     CarriedStream, EmittedBy, Event, EventKind, ForkedFrom, RequestEvent, StreamEvent, StreamItem,

@@ -5,7 +5,7 @@ mod hosts;
 use crate::kit::{Faulty, events, guard, id, options, store, until_parked};
 use reenact::prelude::*;
 use reenact::providers::Provider;
-use reenact::{Error, HostBuilder, PublishedValues, Recipient, UpdateName};
+use reenact::{Error, HostBuilder, LockError, PublishedValues, Recipient, UpdateName};
 
 /// Adds a number; the sum, or why not. 0 holds the request.
 pub(crate) const ADD: UpdateName<u64, u64, String> = UpdateName::new("add");
@@ -102,9 +102,34 @@ pub(crate) fn host(provider: impl Provider) -> HostBuilder {
     code(Host::builder().provider(provider).options(options()))
 }
 
+/// Would start another one with an input that it does not take; what it gets of each request.
+#[orchestration]
+async fn starts_wrongly(ctx: OrchestrationContext) -> Result<Vec<String>, OrchestrationError> {
+    let wrong = || Recipient::new("sum").or_start_by_name("sums", &"ten");
+    let mut seen = Vec::new();
+    match ctx.call_update(wrong(), ADD, &1).await {
+        Err(CallUpdateError::InvalidInput(why)) => seen.push(why.orchestration),
+        other => seen.push(format!("{other:?}")),
+    }
+    match ctx.raise_event(wrong(), "Number", &7).await {
+        Err(SendError::InvalidInput(why)) => seen.push(why.orchestration),
+        other => seen.push(format!("{other:?}")),
+    }
+    match ctx.lock([wrong()]).await {
+        Err(LockError::NotLocked { why, .. }) => seen.push(why.to_string()),
+        other => seen.push(format!("{other:?}")),
+    }
+    let _: u64 = ctx.wait_external("Number").await?;
+    Ok(seen)
+}
+
 /// With the code of these tests.
 pub(crate) fn code(host: HostBuilder) -> HostBuilder {
-    let host = host.orchestration(sums).orchestration(asks).orchestration(asks_or_starts);
+    let host = host
+        .orchestration(starts_wrongly)
+        .orchestration(sums)
+        .orchestration(asks)
+        .orchestration(asks_or_starts);
     host.orchestration(raises_or_starts).orchestration(takes)
 }
 
@@ -255,6 +280,30 @@ async fn a_start_whose_request_the_declared_check_refuses_leaves_no_instance() {
     let refused = guard(asking.result()).await.unwrap_err();
     assert!(refused.to_string().contains("2000 is too much"), "{refused}");
     assert!(matches!(host.get_status("sum").await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn a_start_with_an_input_that_is_not_taken_is_a_typed_error_and_nothing_is_sent() {
+    let memory = store().0;
+    let first = host(memory.clone()).start().await.unwrap();
+    guard(first.start_new(starts_wrongly, ()).id("starts")).await.unwrap();
+    guard(async {
+        while count(&first, "starts", "ExternalSubscribed").await == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(count(&first, "starts", "CallRefused").await, 3);
+    assert_eq!(count(&first, "starts", "Request").await, 0, "nothing is sent");
+    guard(first.abort()).await;
+    let second = host(memory).start().await.unwrap();
+    let starts = second.instance::<Vec<String>>("starts");
+    guard(starts.raise_event("Number", 7)).await.unwrap();
+    let seen = guard(starts.result()).await.unwrap();
+    assert_eq!(seen[..2], ["sums", "sums"]);
+    let refused = "the update was not sent: the input of orchestration `sums` is not what it takes";
+    assert!(seen[2].starts_with(refused), "{seen:?}");
+    assert!(matches!(second.get_status("sum").await, Err(Error::NotFound { .. })));
 }
 
 #[tokio::test]

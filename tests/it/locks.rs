@@ -1,5 +1,7 @@
 //! Locks of other instances, through a host: given back whatever becomes of the one that holds them.
 
+mod hosts;
+
 use std::collections::BTreeMap;
 
 use crate::kit::{Faulty, events, guard, id, options, store, until_parked};

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::recipient::{Addressed, ToRecipient};
+use super::recipient::{Addressed, Requested, ToRecipient, Unstartable};
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::error::CallUpdateError;
@@ -65,10 +65,9 @@ impl OrchestrationContext {
         let to = to.addressed();
         // Without the lock: a `Serialize` may be code of the user's.
         let data = Payload::write_large(request);
-        let halt = self.refusal_to_start(&to);
+        let refusal = self.refusal_to_start(&to);
         let mut state = self.shared().lock();
-        halt.into_iter().for_each(|halt| state.halt(halt));
-        match state.send_update(to, name.update_name(), data, self.is_shielded()) {
+        match state.send_update((to, refusal), name.update_name(), data, self.is_shielded()) {
             Ok(id) => {
                 drop(state);
                 DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_updated)
@@ -85,7 +84,7 @@ impl State {
     /// The code sends an update. An error: nothing is recorded.
     fn send_update(
         &mut self,
-        to: Addressed,
+        (to, refusal): (Addressed, Option<Unstartable>),
         name: &str,
         data: Result<Payload, PayloadError>,
         shielded: bool,
@@ -105,9 +104,16 @@ impl State {
         let (id, update, to) = (self.next_id(), name.clone(), to_instance);
         let request = Request { name, data, is_update: true, or_start };
         let sent = RequestEvent::Sent { id, to: to.clone(), request };
-        if self.record(Event::Request(sent)).counts() {
-            let lineage = self.lineage();
-            self.buffer_slot(id, Scheduled::Update { to, update, lineage }, shielded);
+        match self.record_request(id, sent, refusal) {
+            Requested::Halted => {}
+            Requested::Recorded => {
+                let lineage = self.lineage();
+                self.buffer_slot(id, Scheduled::Update { to, update, lineage }, shielded);
+            }
+            Requested::Refused(why) => {
+                let error = CallUpdateError::InvalidInput(why);
+                self.refuse_request(id, DurableOutput::Updated(Err(Box::new(error))));
+            }
         }
         Ok(id)
     }

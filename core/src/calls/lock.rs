@@ -5,11 +5,11 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use super::recipient::{Addressed, InvalidStart, ToRecipient};
+use super::recipient::{Addressed, InvalidStart, Requested, ToRecipient, Unstartable};
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::error::{CallUpdateError, LockError};
-use crate::event::{Event, RequestEvent};
+use crate::event::RequestEvent;
 use crate::future::DurableFuture;
 use crate::ids::{CorrelationId, InstanceId, Name};
 use crate::message::{LOCK_UPDATE, OrStart};
@@ -74,8 +74,9 @@ impl OrchestrationContext {
         guard.lock = Some(CorrelationId::START);
         for (to, or_start) in sorted {
             let asked = RequestOfLock { to: to.clone(), or_start };
+            let refusal = asked.or_start.as_ref().and_then(|start| self.refusal_of_start(start));
             let mut state = self.shared().lock();
-            let id = state.ask_for_lock(&mut guard, asked, self.is_shielded())?;
+            let id = state.ask_for_lock(&mut guard, (asked, refusal), self.is_shielded())?;
             drop(state);
             let shared = self.shared().clone();
             let answer = DurableFuture::scheduled(shared, id, given);
@@ -125,7 +126,7 @@ impl State {
     fn ask_for_lock(
         &mut self,
         guard: &mut LockGuard,
-        RequestOfLock { to, or_start }: RequestOfLock,
+        (RequestOfLock { to, or_start }, refusal): (RequestOfLock, Option<Unstartable>),
         shielded: bool,
     ) -> Result<CorrelationId, LockError> {
         if let Some(cancelled) = self.refuses(shielded) {
@@ -133,18 +134,23 @@ impl State {
         }
         let update = Name::new(LOCK_UPDATE)?;
         let id = self.next_id();
-        let lock = match guard.lock {
-            Some(lock) if lock != CorrelationId::START => lock,
-            _ => *guard.lock.insert(id),
-        };
-        if let Some(held) = &mut self.lock {
-            held.id = Some(lock);
-            held.of.push(to.clone());
-        }
+        let lock = guard.lock.filter(|lock| *lock != CorrelationId::START).unwrap_or(id);
         let asked = RequestEvent::LockAsked { id, lock, to: to.clone(), or_start };
-        if self.record(Event::Request(asked)).counts() {
-            let lineage = self.lineage();
-            self.buffer_slot(id, Scheduled::Update { to, update, lineage }, shielded);
+        match self.record_request(id, asked, refusal) {
+            Requested::Halted => {}
+            Requested::Recorded => {
+                guard.lock = Some(lock);
+                if let Some(held) = &mut self.lock {
+                    held.id = Some(lock);
+                    held.of.push(to.clone());
+                }
+                let lineage = self.lineage();
+                self.buffer_slot(id, Scheduled::Update { to, update, lineage }, shielded);
+            }
+            Requested::Refused(why) => {
+                let error = CallUpdateError::InvalidInput(why);
+                self.refuse_request(id, DurableOutput::Updated(Err(Box::new(error))));
+            }
         }
         Ok(id)
     }

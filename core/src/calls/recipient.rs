@@ -1,18 +1,22 @@
 //! `Recipient`: the instance that a request goes to, and what is started where it is absent.
 
 use alloc::boxed::Box;
+use alloc::string::ToString;
 
 use serde::Serialize;
 
 use crate::catalog::OrchestrationRefusal;
 use crate::context::OrchestrationContext;
 use crate::definition::Orchestration;
-use crate::error::{CallUpdateError, SendError};
-use crate::ids::{InstanceId, InvalidName, Name, ToInstanceId};
+use crate::error::{CallUpdateError, ChildError, InvalidStartInput, SendError};
+use crate::event::{Event, RequestEvent};
+use crate::ids::{CorrelationId, InstanceId, InvalidName, Name, ToInstanceId};
 use crate::message::OrStart;
 use crate::options::OrchestrationByName;
+use crate::output::DurableOutput;
 use crate::payload::{Payload, PayloadError};
-use crate::state::{Halt, Mode, State};
+use crate::state::{Halt, Mode, Recorded, State};
+use crate::version::Version;
 
 /// The instance that an update or an event goes to. An id alone will do where it exists; a recipient with
 /// [`or_start`](Self::or_start) is started where no instance has the id.
@@ -41,6 +45,9 @@ impl Recipient {
 
     /// If no instance has the id when the request comes, this orchestration is started under it, in one step with
     /// the request: both are stored, or neither. An instance that has finished has its id until it is purged.
+    ///
+    /// An input that is not what the orchestration takes is an error of the request, such as
+    /// [`CallUpdateError::InvalidInput`]: nothing is sent.
     pub fn or_start<O: Orchestration>(self, orchestration: O, input: &O::Input) -> Self {
         let options = orchestration.options();
         self.or_start_by_name(OrchestrationByName::new(O::NAME, options), input)
@@ -151,21 +158,94 @@ impl ToRecipient for &Recipient {
     }
 }
 
+/// Why something cannot be started with a request.
+pub(super) enum Unstartable {
+    /// It is not registered: the code must not go on.
+    Unregistered(Name, Option<Version>),
+    /// Its input is not what it takes: the code gets the error.
+    Input(Name, PayloadError),
+}
+
+/// What became of a request.
+pub(super) enum Requested {
+    /// Nothing: the code must not go on.
+    Halted,
+    /// It is in the log.
+    Recorded,
+    /// That it cannot be is in the log, and nothing is sent.
+    Refused(InvalidStartInput),
+}
+
 impl OrchestrationContext {
-    /// Why the code must not go on: the orchestration to be started is not registered. Asked when live only.
-    pub(super) fn refusal_to_start(&self, to: &Addressed) -> Option<Halt> {
+    /// Why what is to be started with a request cannot be. Asked when live only: the log knows the rest.
+    pub(super) fn refusal_to_start(&self, to: &Addressed) -> Option<Unstartable> {
         let Some(Ok(start)) = &to.or_start else { return None };
+        self.refusal_of_start(start)
+    }
+
+    /// As [`refusal_to_start`](Self::refusal_to_start).
+    pub(super) fn refusal_of_start(&self, start: &OrStart) -> Option<Unstartable> {
         let state = self.shared().lock();
         if !matches!(state.mode, Mode::Live) {
             return None;
         }
         let catalog = state.catalog().cloned()?;
         drop(state);
-        let checked = catalog.check_orchestration(&start.name, start.version.as_ref(), None);
-        if let Err(OrchestrationRefusal::Unregistered) = checked {
-            Some(Halt::UnregisteredOrchestration(start.name.clone(), start.version.clone()))
-        } else {
-            None
+        let OrStart { name, version, input } = start;
+        match catalog.check_orchestration(name, version.as_ref(), Some(input)) {
+            Ok(()) => None,
+            Err(OrchestrationRefusal::Unregistered) => {
+                Some(Unstartable::Unregistered(name.clone(), version.clone()))
+            }
+            Err(OrchestrationRefusal::InvalidInput(why)) => {
+                Some(Unstartable::Input(name.clone(), why))
+            }
         }
+    }
+}
+
+impl State {
+    /// Records a request of the code, or that what it is to start does not take its input.
+    pub(super) fn record_request(
+        &mut self,
+        id: CorrelationId,
+        asked: RequestEvent,
+        refusal: Option<Unstartable>,
+    ) -> Requested {
+        let (event, refused) = match refusal {
+            None => (Event::Request(asked), None),
+            Some(Unstartable::Unregistered(name, version)) => {
+                self.halt(Halt::UnregisteredOrchestration(name, version));
+                return Requested::Halted;
+            }
+            Some(Unstartable::Input(name, why)) => {
+                let (orchestration, why) = (name.to_string(), why.to_string());
+                let error = Box::new(ChildError::InvalidInput { orchestration, why });
+                let event = Event::CallRefused { id, name: name.clone(), error: error.clone() };
+                (event, Some((name, error)))
+            }
+        };
+        let refused = match self.record(event) {
+            Recorded::Halted => return Requested::Halted,
+            Recorded::Before(Event::CallRefused { name, error, .. }) => Some((name, error)),
+            Recorded::Before(_) => None,
+            Recorded::Now => refused,
+        };
+        let Some((name, error)) = refused else { return Requested::Recorded };
+        Requested::Refused(match *error {
+            ChildError::InvalidInput { orchestration, why } => {
+                InvalidStartInput { orchestration, why }
+            }
+            // Nothing else is recorded of a request.
+            other => {
+                let (orchestration, why) = (name.to_string(), other.to_string());
+                InvalidStartInput { orchestration, why }
+            }
+        })
+    }
+
+    /// The code gets that of a request that was refused.
+    pub(super) fn refuse_request(&mut self, id: CorrelationId, output: DurableOutput) {
+        self.buffer.schedule_refused(id, self.written.position, output);
     }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use serde::Serialize;
 
-use super::recipient::{Addressed, ToRecipient};
+use super::recipient::{Addressed, Requested, ToRecipient, Unstartable};
 use crate::context::OrchestrationContext;
 use crate::correlation_buffer::Scheduled;
 use crate::error::SendError;
@@ -51,10 +51,9 @@ impl OrchestrationContext {
         let to = to.addressed();
         // Without the lock: a `Serialize` may be code of the user's.
         let data = Payload::write_large(data);
-        let halt = self.refusal_to_start(&to);
+        let refusal = self.refusal_to_start(&to);
         let mut state = self.shared().lock();
-        halt.into_iter().for_each(|halt| state.halt(halt));
-        match state.send_event(to, name.event_name(), data, self.is_shielded()) {
+        match state.send_event((to, refusal), name.event_name(), data, self.is_shielded()) {
             Ok(id) => {
                 drop(state);
                 DurableFuture::scheduled(self.shared().clone(), id, DurableOutput::into_sent)
@@ -71,7 +70,7 @@ impl State {
     /// The code sends an event. An error: nothing is recorded.
     fn send_event(
         &mut self,
-        to: Addressed,
+        (to, refusal): (Addressed, Option<Unstartable>),
         name: &str,
         data: Result<Payload, PayloadError>,
         shielded: bool,
@@ -94,14 +93,22 @@ impl State {
         }
         let id = self.next_id();
         let event = name.clone();
-        let sent = if or_start.is_some() {
+        let requested = if or_start.is_some() {
             let request = Request { name, data, is_update: false, or_start };
-            Event::Request(RequestEvent::Sent { id, to: to.clone(), request })
+            let sent = RequestEvent::Sent { id, to: to.clone(), request };
+            self.record_request(id, sent, refusal)
+        } else if self.record(Event::EventSent { id, to: to.clone(), name, data }).counts() {
+            Requested::Recorded
         } else {
-            Event::EventSent { id, to: to.clone(), name, data }
+            Requested::Halted
         };
-        if self.record(sent).counts() {
-            self.buffer_slot(id, Scheduled::Send { to, event }, shielded);
+        match requested {
+            Requested::Halted => {}
+            Requested::Recorded => self.buffer_slot(id, Scheduled::Send { to, event }, shielded),
+            Requested::Refused(why) => {
+                let error = SendError::InvalidInput(why);
+                self.refuse_request(id, DurableOutput::Sent(Err(Box::new(error))));
+            }
         }
         Ok(id)
     }

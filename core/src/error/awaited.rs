@@ -71,6 +71,16 @@ impl From<EventError> for OrchestrationError {
     }
 }
 
+/// The input with which something is to be started where it is absent is not what its orchestration takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the input of orchestration `{orchestration}` is not what it takes: {why}")]
+pub struct InvalidStartInput {
+    /// The orchestration.
+    pub orchestration: String,
+    /// What is wrong with the input.
+    pub why: String,
+}
+
 /// Why an event that was raised on another instance was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -118,6 +128,9 @@ pub enum SendError {
     /// event that was sent.
     #[error("the external event's data is not valid: {0}")]
     InvalidData(#[from] PayloadError),
+    /// What is to be started where the instance is absent does not take the input; nothing was sent.
+    #[error("the external event was not sent: {0}")]
+    InvalidInput(#[from] InvalidStartInput),
     /// This instance was cancelled. Before the call: nothing is sent. While it waited: the event goes
     /// on its way, and nobody learns what becomes of it.
     #[error(transparent)]
@@ -133,7 +146,8 @@ impl From<SendError> for OrchestrationError {
             | SendError::UnknownEvent { .. }
             | SendError::WrongData { .. }
             | SendError::InvalidName(_)
-            | SendError::InvalidData(_)) => Self::new(other),
+            | SendError::InvalidData(_)
+            | SendError::InvalidInput(_)) => Self::new(other),
         }
     }
 }

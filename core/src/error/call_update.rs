@@ -5,7 +5,7 @@ use core::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::awaited::Cancelled;
+use super::awaited::{Cancelled, InvalidStartInput};
 use super::orchestration::OrchestrationError;
 use crate::ids::{InstanceId, InvalidName, Name};
 use crate::payload::{Payload, PayloadError};
@@ -93,6 +93,9 @@ pub enum CallUpdateError<E> {
     /// nothing was recorded. Or what was awaited is no update.
     #[error("the request is not valid: {0}")]
     InvalidRequest(#[from] PayloadError),
+    /// What is to be started where the instance is absent does not take the input; nothing was sent.
+    #[error("the update was not sent: {0}")]
+    InvalidInput(#[from] InvalidStartInput),
     /// This instance was cancelled. Before the call: nothing is sent. While it waited: the update goes on its
     /// way, and nobody learns what becomes of it.
     #[error(transparent)]
@@ -128,6 +131,7 @@ impl CallUpdateError<Payload> {
             | Self::WrongAnswer(_)
             | Self::InvalidName(_)
             | Self::InvalidRequest(_)
+            | Self::InvalidInput(_)
             | Self::Cancelled(_) => 0,
         }
     }
@@ -163,6 +167,7 @@ impl<E> CallUpdateError<E> {
             Self::WrongAnswer(why) => CallUpdateError::WrongAnswer(why),
             Self::InvalidName(why) => CallUpdateError::InvalidName(why),
             Self::InvalidRequest(why) => CallUpdateError::InvalidRequest(why),
+            Self::InvalidInput(why) => CallUpdateError::InvalidInput(why),
             Self::Cancelled(cancelled) => CallUpdateError::Cancelled(cancelled),
         })
     }

@@ -29,9 +29,12 @@ pub(super) fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<
                 Event::ChildScheduled { .. } | Event::StartRequested { .. }
             )
     );
+    // It is recorded by the name of what was to be started.
+    let refused_start = refused_start(recorded, found);
+    let refused = refused || refused_start;
     if (recorded.kind() != found.kind() && !refused)
         || recorded.correlation() != found.correlation()
-        || recorded.subject() != found.subject()
+        || (recorded.subject() != found.subject() && !refused_start)
     {
         return Some((Step::of(recorded), with_reason(found)));
     }
@@ -40,6 +43,21 @@ pub(super) fn mismatch(recorded: &Event, found: &Event, strict: bool) -> Option<
     }
     differences(recorded, found, strict)
         .map(|(one, other)| (Step::with_detail(recorded, one), Step::with_detail(found, other)))
+}
+
+/// Whether a request was refused because of the start in it.
+fn refused_start(recorded: &Event, found: &Event) -> bool {
+    let (Event::CallRefused { name, .. }, Event::Request(request)) = (recorded, found) else {
+        return false;
+    };
+    let start = match request {
+        RequestEvent::Sent { request, .. } => request.or_start.as_ref(),
+        RequestEvent::LockAsked { or_start, .. } => or_start.as_ref(),
+        RequestEvent::Asked { .. }
+        | RequestEvent::Returned { .. }
+        | RequestEvent::LockReleased { .. } => None,
+    };
+    start.is_some_and(|start| start.name == *name)
 }
 
 /// An end that the history does not have, with its reason: code that could not read what it was given
