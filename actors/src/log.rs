@@ -1,5 +1,6 @@
 //! Reads the logs of executions, and replays them. The only reader of whole logs.
 
+mod copied;
 mod decode;
 mod recovery;
 mod walk;
@@ -20,13 +21,9 @@ use crate::patience::Patience;
 use crate::registry::Registry;
 use crate::stalls::Stalls;
 use crate::telemetry::Ledger;
+pub(crate) use copied::is_copied;
 use decode::{decode, no_turns, readable};
 use recovery::Recovery;
-
-/// Whether the first turn of an execution is older than the instance: then it was copied, and the instance is a fork.
-pub(crate) fn is_copied(of: &InstanceSummary, first: &RecordedTurn) -> bool {
-    first.at < of.created_at
-}
 
 /// Turns that are read from the store at a time.
 const TURNS_PER_READ: usize = 1_024;

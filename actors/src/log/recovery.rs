@@ -3,8 +3,8 @@
 use reenact_core::{InstanceId, Machine, MachineConfig, RecordedTurn, Replay, ReplayError};
 use reenact_providers::{InstanceSummary, StoredTurn};
 
+use super::copied::is_copied;
 use super::decode::decode;
-use super::is_copied;
 use crate::error::ParkReason;
 use crate::registry::Registry;
 use crate::stalls::Stalls;

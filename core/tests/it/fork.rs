@@ -351,10 +351,10 @@ mod other_instances {
     /// Sends an event, starts another instance, and waits for what becomes of both.
     fn teller() -> OrchestrationCode {
         code(async |ctx: OrchestrationContext, ()| {
-            let told = ctx.raise_event(&id("other"), "Hello", &1).await;
+            let raised = ctx.raise_event(&id("other"), "Hello", &1).await;
             let started = ctx.start_orchestration_by_name(named("detached"), &1).await;
             let () = ctx.wait_external("Go").await?;
-            Ok((told.is_ok(), started.is_ok()))
+            Ok((raised.is_ok(), started.is_ok()))
         })
     }
 

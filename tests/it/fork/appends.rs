@@ -54,3 +54,56 @@ async fn a_host_that_crashes_around_a_fork_has_it_or_not() {
         guard(next.shutdown()).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_the_host_dies_there_is_one_fork_and_the_other_one_is_as_it_was() {
+    for append in 0.. {
+        let (shop, (memory, clock)) = (Shop::default(), store());
+        let first = host(memory.clone(), &shop).start().await.unwrap();
+        let failed = failed_order(&first, "order-7").await;
+        let before = events(&first, failed.id()).await;
+        let position = position_of(&first, failed.id(), "TaskFailed").await;
+        guard(first.shutdown()).await.unwrap();
+        shop.works.store(true, Ordering::SeqCst);
+
+        let faulty = Faulty::new(memory.clone());
+        let second = host(faulty.clone(), &shop).start().await.unwrap();
+        faulty.stop_at(faulty.appended() + append);
+        let fork = |host: &Host| {
+            let fork = host.client().fork::<String>("order-7", "order-8");
+            fork.before(position).or_attach().into_future()
+        };
+        let course = async { fork(&second).await.unwrap().result().await.unwrap() };
+        let died = guard(async {
+            tokio::select! {
+                biased;
+                () = faulty.stopped() => true,
+                output = course => {
+                    assert_eq!(output, "order-8 600");
+                    false
+                }
+            }
+        });
+        let died = died.await;
+        guard(second.abort()).await;
+
+        let third = host(memory, &shop).start().await.unwrap();
+        // A fork is younger than what it has copied, and so is the timer by which its code begins.
+        clock.advance(std::time::Duration::from_secs(1));
+        let fork = guard(fork(&third)).await.unwrap();
+        assert_eq!(guard(fork.result()).await.unwrap(), "order-8 600", "died before {append}");
+        assert_eq!(events(&third, failed.id()).await, before);
+        let log = events(&third, fork.id()).await;
+        let marks = log.iter().filter(|event| event.starts_with("ExecutionForked")).count();
+        assert_eq!(marks, 1, "{log:#?}");
+        let mut asked = shop.asked();
+        asked.sort();
+        asked.dedup();
+        assert_eq!(asked.len(), 3, "an activity that runs again has the same key: {asked:?}");
+        guard(third.shutdown()).await.unwrap();
+        if !died {
+            assert!(append > 1, "there are several steps: {append}");
+            break;
+        }
+    }
+}
