@@ -332,18 +332,22 @@ impl Event {
 
     /// Whether the code has given a payload that only a store takes that takes large ones.
     pub(crate) fn has_large_payload(&self) -> bool {
-        let largest = match self {
-            Self::Request(request) => request.largest_payload(),
-            Self::TaskScheduled { input, .. }
-            | Self::ChildScheduled { input, .. }
-            | Self::StartRequested { input, .. }
-            | Self::ExecutionContinued { input }
-            | Self::ExecutionRenewed { input, .. } => input.len(),
-            Self::ExecutionCompleted { output } => output.len(),
-            Self::EventSent { data, .. } => data.len(),
-            Self::SideEffectRecorded { value, .. } => value.len(),
-            Self::UpdateAnswered { answer, .. } => answer.bytes(),
-            _ => 0,
+        let largest = if let Self::TaskScheduled { input: given, .. }
+        | Self::ChildScheduled { input: given, .. }
+        | Self::StartRequested { input: given, .. }
+        | Self::ExecutionContinued { input: given }
+        | Self::ExecutionRenewed { input: given, .. }
+        | Self::ExecutionCompleted { output: given }
+        | Self::EventSent { data: given, .. }
+        | Self::SideEffectRecorded { value: given, .. } = self
+        {
+            given.len()
+        } else if let Self::Request(request) = self {
+            request.largest_payload()
+        } else if let Self::UpdateAnswered { answer, .. } = self {
+            answer.bytes()
+        } else {
+            0
         };
         largest > MAX_PAYLOAD_BYTES
     }
