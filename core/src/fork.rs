@@ -139,19 +139,25 @@ fn waits_for_nobody(kept: &[RecordedTurn], outbox: &Outbox) -> Result<(), NotFor
 fn open_updates(turns: &[RecordedTurn]) -> BTreeMap<CorrelationId, InstanceId> {
     let mut open = BTreeMap::new();
     for event in turns.iter().flat_map(|turn| turn.events.iter()) {
-        match event {
-            Event::Request(RequestEvent::Sent { id, to, request }) if request.is_update => {
-                open.insert(*id, to.clone());
+        if let Event::Request(request) = event {
+            match request {
+                RequestEvent::Sent { id, to, request } if request.is_update => {
+                    open.insert(*id, to.clone());
+                }
+                RequestEvent::LockAsked { id, to, .. } => {
+                    open.insert(*id, to.clone());
+                }
+                RequestEvent::Returned { id, .. } => drop(open.remove(id)),
+                RequestEvent::Sent { .. }
+                | RequestEvent::Asked { .. }
+                | RequestEvent::LockReleased { .. } => {}
             }
-            Event::Request(RequestEvent::LockAsked { id, to, .. }) => {
-                open.insert(*id, to.clone());
-            }
-            Event::Request(RequestEvent::Returned { id, .. }) => drop(open.remove(id)),
-            Event::MessageRefused { message, .. } if message.kind == MessageKind::Update => {
+        } else if let Event::MessageRefused { message, .. } = event {
+            if message.kind == MessageKind::Update {
                 open.remove(&message.id);
             }
-            Event::ExecutionRenewed { .. } => open.clear(),
-            _ => {}
+        } else if matches!(event, Event::ExecutionRenewed { .. }) {
+            open.clear();
         }
     }
     open

@@ -66,17 +66,26 @@ impl State {
     /// Records the attributes of what is called next. At replay those that are recorded count, whatever the code gives
     /// now.
     pub(crate) fn give_attributes_to_next_call(&mut self, id: CorrelationId, given: Attributes) {
-        let is_replaying = self.is_replaying();
-        let attributes = match self.next_recorded() {
-            Some(Event::AttributesChanged { change }) => match &**change {
-                AttributeChange::OfChild { id: of, attributes } if *of == id => attributes.clone(),
-                _ => return,
-            },
-            _ if is_replaying => return,
-            _ => given,
+        let attributes = match self.is_replaying() {
+            true => self.recorded_attributes_of(id),
+            false => given,
         };
         if !attributes.is_empty() {
             self.record_attribute(AttributeChange::OfChild { id, attributes });
+        }
+    }
+
+    /// Those that the log gives to that call, where it says so next.
+    fn recorded_attributes_of(&mut self, call: CorrelationId) -> Attributes {
+        let Some(Event::AttributesChanged { change }) = self.next_recorded() else {
+            return Attributes::default();
+        };
+        match &**change {
+            AttributeChange::OfChild { id, attributes } if *id == call => attributes.clone(),
+            AttributeChange::OfChild { .. }
+            | AttributeChange::Given { .. }
+            | AttributeChange::Set { .. }
+            | AttributeChange::Cleared { .. } => Attributes::default(),
         }
     }
 

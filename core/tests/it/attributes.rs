@@ -338,7 +338,7 @@ fn a_call_with_attributes_that_cannot_be_set_is_refused() {
             Ok(matches!(refused, ChildError::InvalidOptions { .. }))
         });
         let parent = Instance::start(code, ());
-        assert_eq!(parent.output::<bool>(), true);
+        assert!(parent.output::<bool>());
         assert!(!parent.log().iter().any(|event| event.starts_with("Child")));
     }
 }

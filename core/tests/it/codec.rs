@@ -231,10 +231,8 @@ fn what_version_1_wrote_of_forks_is_read_for_ever() {
 
 #[test]
 fn what_version_1_wrote_of_attributes_of_children_is_read_for_ever() {
-    assert_read_for_ever(
-        "turns_v1_attributes_of_children.bin",
-        &each_and_all(&[attributes_of_child()]),
-    );
+    let turns = each_and_all(&[attributes_of_child()]);
+    assert_read_for_ever("turns_v1_attributes_of_children.bin", &turns);
 }
 
 #[test]
