@@ -7,11 +7,11 @@ use std::fmt::Debug;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use reenact::core::codec;
+use reenact::core::{Outbox, RecordedTurn, codec};
 use reenact::prelude::*;
-use reenact::providers::{Provider, TimerScheduler};
+use reenact::providers::{Provider, ProviderError, TimerScheduler};
 use reenact::testing::ManualClock;
-use reenact::{Event, HostBuilder, PageRequest};
+use reenact::{Event, HostBuilder, InstanceSummary, PageRequest};
 
 use crate::kit::{Faulty, guard, options, store};
 
@@ -50,6 +50,7 @@ impl Conversation {
         let caller = Caller::new(&host, &clock, BTreeSet::new());
         guard(converse(&caller)).await;
         let answers = caller.answers.into_inner();
+        until_at_rest(&memory).await;
         guard(host.shutdown()).await.unwrap();
         let counts = counts(&memory).await;
         for append in 0.. {
@@ -76,6 +77,7 @@ impl Conversation {
             let caller = Caller::new(&host, &clock, done);
             guard(converse(&caller)).await;
             assert_eq!(caller.answers.into_inner(), answers, "after append {append}");
+            until_at_rest(&memory).await;
             guard(host.shutdown()).await.unwrap();
             assert_eq!(self::counts(&memory).await, counts, "after append {append}");
             if !died {
@@ -150,23 +152,50 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// Returns when nobody has a message for another one of which he does not know that it has arrived.
+async fn until_at_rest(memory: &InMemory) {
+    guard(async {
+        loop {
+            // One that continues as new meanwhile is not read.
+            let Ok(logs) = logs(memory).await else { continue };
+            let rests =
+                |(id, turns): &(InstanceId, Vec<_>)| Outbox::of(id.clone(), turns).is_empty();
+            if logs.iter().all(rests) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// What is in the logs, but for what depends on when hosts look, and on how much comes at a time.
 async fn counts(memory: &InMemory) -> Counts {
-    let store = memory.histories();
-    let page = PageRequest::new().limit(1_000);
-    let listed = store.list(&Default::default(), &page).await.expect("a store in memory");
     let mut counts = Counts::new();
-    for summary in listed.instances {
-        let read = store.read(&summary.instance, summary.execution, 0, usize::MAX).await;
-        let of_one = counts.entry(summary.instance.to_string()).or_default();
-        for turn in read.expect("it is there").turns {
-            let turn = codec::decode_turn(&turn.bytes).expect("a stored turn decodes");
-            for event in turn.events.iter().filter(|event| !depends_on_the_host(event)) {
+    for (instance, turns) in logs(memory).await.expect("nobody writes") {
+        let of_one = counts.entry(instance.to_string()).or_default();
+        for event in turns.iter().flat_map(|turn| &*turn.events) {
+            if !depends_on_the_host(event) {
                 *of_one.entry(event.kind().name()).or_default() += 1;
             }
         }
     }
     counts
+}
+
+/// The logs of all instances.
+async fn logs(memory: &InMemory) -> Result<Vec<(InstanceId, Vec<RecordedTurn>)>, ProviderError> {
+    let store = memory.histories();
+    let page = PageRequest::new().limit(1_000);
+    let listed = store.list(&Default::default(), &page).await?;
+    let mut logs = Vec::new();
+    for InstanceSummary { instance, execution, .. } in listed.instances {
+        let read = store.read(&instance, execution, 0, usize::MAX).await?;
+        let turns = read.turns.iter();
+        let turns = turns.map(|turn| codec::decode_turn(&turn.bytes).expect("a turn decodes"));
+        logs.push((instance, turns.collect()));
+    }
+    Ok(logs)
 }
 
 fn depends_on_the_host(event: &Event) -> bool {
