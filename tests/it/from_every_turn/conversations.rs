@@ -190,9 +190,9 @@ async fn updates_between_instances_that_are_answered_refused_and_ended() {
                 events.iter().any(|event| event.starts_with("Request"))
             };
             caller.once("asked", caller.until(asked)).await;
-            // What is held is behind what was asked before.
-            let behind = caller.start(asks, numbers(&[1]), "behind").await;
-            caller.ask(behind.result()).await;
+            // What is held does not hold up what is asked later.
+            let later = caller.start(asks, numbers(&[1]), "later").await;
+            caller.ask(later.result()).await;
             let end = caller.host.update("sum", DO, "end".to_string()).key("end");
             caller.once("end", end).await;
             caller.ask(held.result()).await;
