@@ -22,8 +22,8 @@ pub use activities::{Activities, ActivitySet};
 /// What a host can run, by name.
 #[derive(Default)]
 pub struct Registry {
-    orchestrations: HashMap<Name, Versions>,
-    activities: HashMap<Name, ActivityCode>,
+    orchestrations: foldhash::HashMap<Name, Versions>,
+    activities: foldhash::HashMap<Name, ActivityCode>,
     states: States,
     /// Other hosts may have the activities with a tag that are not here.
     among_others: bool,

@@ -1,11 +1,11 @@
 //! The routing tables: from an instance to its actor, or to the supervisor of its shard.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use dashmap::DashMap;
+use foldhash::HashMap;
 use ractor::{ActorRef, MessagingErr};
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::ProviderError;

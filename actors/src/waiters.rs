@@ -1,6 +1,6 @@
 //! Clients that wait for the end of an instance, or for a change of its status.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

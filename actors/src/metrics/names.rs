@@ -1,6 +1,6 @@
 //! The names under which a host counts: their number is bounded.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use reenact_core::Name;
 

@@ -1,6 +1,6 @@
 //! Remembers which instances have left memory while entries of theirs are still under way.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::InstanceId;
@@ -26,7 +26,7 @@ struct State {
 
 impl Default for DepartedInstances {
     fn default() -> Self {
-        let state = State { when: HashMap::new(), full_from: MIN_KEPT };
+        let state = State { when: HashMap::default(), full_from: MIN_KEPT };
         Self { state: Mutex::new(state) }
     }
 }

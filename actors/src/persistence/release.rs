@@ -1,6 +1,7 @@
 //! Releases the effects of durable turns; of many, one portion at a time.
 
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
@@ -57,7 +58,7 @@ enum Step {
 
 impl Releases {
     pub(super) fn new(shard: Arc<ShardContext>) -> Self {
-        let (under_way, turns) = (HashMap::new(), VecDeque::new());
+        let (under_way, turns) = (HashMap::default(), VecDeque::new());
         Self { shard, under_way, turns, waiting: Vec::new() }
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct FairQueue<K, T> {
     running: usize,
     /// Whether names have limits of their own.
     limited: bool,
-    names: HashMap<Name, OfName<K, T>>,
+    names: foldhash::HashMap<Name, OfName<K, T>>,
     /// The names with instances that have a turn to come, each once.
     turns: VecDeque<Name>,
     /// The threads for tasks that block.
@@ -47,7 +47,7 @@ struct OfName<K, T> {
     tasks: usize,
     /// The tasks of each instance that has a turn to come. Tasks of one key are in the order in which they
     /// came.
-    waiting: HashMap<InstanceId, BTreeMap<(K, u64), T>>,
+    waiting: foldhash::HashMap<InstanceId, BTreeMap<(K, u64), T>>,
     /// Each of these instances, once.
     turns: VecDeque<InstanceId>,
     /// The number of these instances that have no waiting tasks any more.
@@ -207,7 +207,7 @@ impl<K: Copy + Ord, T> OfName<K, T> {
             running: 0,
             has_turn: false,
             tasks: 0,
-            waiting: HashMap::new(),
+            waiting: foldhash::HashMap::default(),
             turns: VecDeque::new(),
             empty: 0,
             come: 0,

@@ -1,6 +1,6 @@
 //! What of a shard's journal is not in the archive yet.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::mem::size_of;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Where instances end that the archive has.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::mem;
 
 use reenact_core::InstanceId;
