@@ -1,4 +1,4 @@
-//! Locks between instances of several hosts: whoever dies, none stays.
+//! Locks between instances of several hosts: none stays when a host dies.
 
 use std::time::Duration;
 
