@@ -6,6 +6,7 @@ mod fork;
 mod kind;
 mod park;
 mod park_kind;
+mod refusal;
 mod update;
 
 use std::path::PathBuf;
@@ -304,7 +305,7 @@ pub enum Error {
         /// The event.
         event: Name,
         /// The names of the events that it declares.
-        declared: Vec<&'static str>,
+        declared: Vec<String>,
     },
     /// The code of the instance declares the update with a check, and that refuses it. Nothing was stored.
     #[error("instance `{instance}` refuses update `{update}`: {reason}")]

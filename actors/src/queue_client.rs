@@ -152,8 +152,13 @@ impl QueueClient {
         Ok(RemoteStart { name, version, input, seed, not_before, event })
     }
 
-    /// Why the message with this key is in quarantine, if it is there.
-    pub(crate) async fn why_quarantined(&self, key: &str) -> Result<Option<String>> {
+    /// Why the message with this key for an instance is in quarantine, if it is there: the error with which the
+    /// instance refused it, where that is kept, or [`Error::Quarantined`].
+    pub(crate) async fn why_quarantined(
+        &self,
+        instance: &InstanceId,
+        key: &str,
+    ) -> Result<Option<Error>> {
         let (mut after, mut seen) = (None, 0);
         while seen < MOST_LOOKED_AT {
             let page = match self.sharing.quarantined(after.as_ref(), LOOKED_AT_ONCE).await {
@@ -166,7 +171,8 @@ impl QueueClient {
             };
             let is_it = |what: &Quarantined| what.message.as_ref().is_some_and(|m| m.key == key);
             if let Some((_, what)) = page.iter().find(|(_, what)| is_it(what)) {
-                return Ok(Some(what.reason.clone()));
+                let Quarantined { reason, details, .. } = what;
+                return Ok(Some(Error::of_refusal(instance, reason.clone(), details)));
             }
             seen += page.len();
             match page.into_iter().next_back() {

@@ -133,7 +133,10 @@ impl Round<'_> {
             return 0;
         };
         match purge_finished(self.host, batch, &lease).await {
-            Ok(purged) => purged,
+            Ok(purged) => {
+                tracing::debug!(target: "reenact::host", parent: None, %shard, instances = purged, "finished instances were purged");
+                purged
+            }
             Err(error) => {
                 tracing::warn!(target: "reenact::host", parent: None, %shard, %error, "instances could not be purged; trying again later");
                 self.failed.insert(shard);

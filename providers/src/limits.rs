@@ -39,6 +39,9 @@ pub const MAX_PURGED_AT_ONCE: usize = 4_096;
 /// Longest key of a routed message, in bytes of UTF-8.
 pub const MAX_ROUTED_KEY_BYTES: usize = 1024;
 
+/// Longest details of a message in quarantine, in bytes; longer ones are left out.
+pub const MAX_QUARANTINE_DETAILS_BYTES: usize = 4 * 1024;
+
 /// Most messages in the queue of one shard, those being handled included.
 pub const MAX_QUEUED_MESSAGES: usize = 100_000;
 

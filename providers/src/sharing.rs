@@ -143,6 +143,10 @@ pub struct Quarantined {
     pub raw: Vec<u8>,
     /// Why it cannot be taken, for people.
     pub reason: String,
+    /// The same for the program that sent it, where that can know it by type; otherwise empty. At most
+    /// [`MAX_QUARANTINE_DETAILS_BYTES`](crate::limits::MAX_QUARANTINE_DETAILS_BYTES) of printable ASCII. Opaque to
+    /// stores, which give it back as it was, or empty where they have kept none.
+    pub details: String,
     /// How often it was delivered.
     pub attempts: u32,
     /// The time at which it came into quarantine.

@@ -322,6 +322,7 @@ mod messages {
             message: Some(received[0].message.clone()),
             raw: Vec::new(),
             reason: why,
+            details: "the card".to_owned(),
             attempts: 1,
             at: Timestamp::EPOCH,
         };
@@ -329,6 +330,7 @@ mod messages {
         let quarantined = newer.sharing().unwrap().quarantined(None, 10).await.unwrap();
         let kept = quarantined[0].1.message.clone().unwrap();
         assert_eq!(&*kept.bytes, SECRET, "with the right key it is what was sent");
+        assert_eq!(quarantined[0].1.details, "", "another codec wrote it");
     }
 
     #[tokio::test]

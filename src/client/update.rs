@@ -29,8 +29,9 @@ use super::{Client, InstanceHandle, StartNew};
 /// - [`Error::NotFound`], [`Error::Finished`], [`Error::TooManyEvents`], [`Error::OverLimit`]: the instance does
 ///   not take it.
 /// - [`Error::AnswerForgotten`]: with the key of an update that was answered too long ago.
-/// - [`Error::Quarantined`]: another host has the instance, and does not take it. A refusal by a declared check
-///   is this as well, if it comes from another host: the reason says so.
+/// - [`Error::Quarantined`]: another host has the instance, and does not take it. What a declared check refuses there
+///   has the error that it has here; if that is longer than
+///   [`MAX_QUARANTINE_DETAILS_BYTES`](crate::providers::limits::MAX_QUARANTINE_DETAILS_BYTES), it is this one.
 /// - [`Error::Parked`]: the instance is parked, and its log cannot be read.
 /// - [`Error::Busy`], [`Error::ShuttingDown`], [`Error::Interrupted`], [`Error::Store`]: whether it counted may not be
 ///   known; send it again with the same key.

@@ -17,6 +17,7 @@ fn held(reason: &str) -> Quarantined {
         message: None,
         raw: b"<script>no message</script>".to_vec(),
         reason: reason.to_owned(),
+        details: String::new(),
         attempts: 5,
         at: Timestamp::EPOCH + (now - Duration::from_secs(7_200)),
     }

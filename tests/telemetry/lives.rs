@@ -64,6 +64,25 @@ async fn a_healthy_life_has_no_warning_and_no_error() {
 }
 
 #[tokio::test]
+async fn a_purge_is_said_once_it_is_done() {
+    let listener = Listener::begin();
+    let host = Host::builder().provider(InMemory::new()).activity(double).orchestration(doubles);
+    let host = host.start().await.unwrap();
+    let instance = host.start_new(doubles, 2).id("purged").await.unwrap();
+    assert_eq!(instance.result().await.unwrap(), 4);
+    let purged = "an instance was purged";
+    let said = |listener: &Listener| {
+        listener.of("purged").iter().filter(|line| line.contains(purged)).count()
+    };
+    assert_eq!(said(&listener), 0);
+    host.purge("purged").await.unwrap();
+    assert_eq!(said(&listener), 1);
+    host.purge("purged").await.unwrap_err();
+    assert_eq!(said(&listener), 1, "there was nothing left to purge");
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn no_line_stands_in_a_span_of_the_actors() {
     let listener = Listener::begin();
     life(Host::builder().provider(InMemory::new())).await.unwrap();

@@ -273,10 +273,7 @@ impl Access {
             None | Some((false, Reuse::Replace)) => {}
             Some((is_ours, reuse)) => return Ok(Some(is_ours || reuse == Reuse::Attach)),
         }
-        match remote.why_quarantined(&keyed_command.key).await? {
-            Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
-            None => Ok(None),
-        }
+        remote.why_quarantined(instance, &keyed_command.key).await?.map_or(Ok(None), Err)
     }
 }
 

@@ -99,7 +99,8 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::NoAnswer`]: the instance has ended without one. [`Error::AnswerForgotten`];
-    /// [`Error::Quarantined`] when the host of the instance has refused it; [`Error::NotFound`],
+    /// [`Error::UnknownEvent`], [`Error::InvalidPayload`] and [`Error::UpdateRefused`] when the instance has
+    /// refused it, also from afar; [`Error::Quarantined`] when its host has, for another reason; [`Error::NotFound`],
     /// [`Error::ShuttingDown`], [`Error::Unreadable`], [`Error::Store`].
     ///
     /// Cancelling it is harmless.
@@ -189,11 +190,8 @@ impl Access {
             UpdateFate::Unknown => {}
         }
         let Some(remote) = &self.store().queue_client else { return Ok(None) };
-        let reason = remote.why_quarantined(&remote.key_of_event(instance, key)).await?;
-        match reason {
-            Some(reason) => Err(Error::Quarantined { instance: instance.clone(), reason }),
-            None => Ok(None),
-        }
+        let message = remote.key_of_event(instance, key);
+        remote.why_quarantined(instance, &message).await?.map_or(Ok(None), Err)
     }
 }
 

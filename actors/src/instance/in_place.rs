@@ -6,6 +6,7 @@ use reenact_core::{Action, CorrelationId, InstanceId};
 
 use crate::activity::ActivityCall;
 use crate::message::{InstanceMessage, Internal};
+use crate::metrics::Label;
 use crate::persistence::Entry;
 use crate::run::Run;
 use crate::task::Task;
@@ -139,12 +140,14 @@ impl InPlace {
         }
     }
 
-    /// Cancels the activity of a call that is not open any more.
-    pub(super) fn call_off(&self, call: &Running) {
-        if !call.has_ended {
-            let Running { run, id, .. } = *call;
-            self.workers.cancel(&ActivityCall { instance: self.instance.clone(), run, id });
+    /// Cancels the activity of a call that is not open any more. Its label, if it ran or waited until then.
+    pub(super) fn call_off(&self, call: &Running) -> Option<Label> {
+        if call.has_ended {
+            return None;
         }
+        let Running { run, id, .. } = *call;
+        let call = ActivityCall { instance: self.instance.clone(), run, id };
+        self.workers.cancel(&call).map(|context| context.label())
     }
 
     pub(super) fn call_off_all(&mut self) {

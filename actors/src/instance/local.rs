@@ -19,7 +19,7 @@ impl InstanceState {
     /// Passes an entry on to be made durable, after all entries that were passed on before. A turn waits
     /// while local activities run that began with it, or with a turn that waits already, unless a caller
     /// waits for something else in it.
-    pub(super) fn pass_on(&mut self, entry: Entry) {
+    pub(super) fn pass_on(&mut self, mut entry: Entry) {
         let Phase::Live(live) = &mut self.phase else { return self.pass_on_now(entry) };
         if live.wanted.actions.is_empty() && self.in_place.running.is_empty() {
             // Most instances have no local activities.
@@ -28,7 +28,7 @@ impl InstanceState {
         }
         let wanted = std::mem::take(&mut live.wanted);
         let begins = self.begin_in_place(wanted.actions);
-        self.forget_closed();
+        self.forget_closed(&mut entry);
         let runs = !self.in_place.running.is_empty();
         let waits = wanted.can_wait && runs && (begins || self.in_place.is_holding());
         if waits && self.in_place.has_room_for(&entry) {
@@ -151,14 +151,20 @@ impl InstanceState {
         }
     }
 
-    /// Forgets the calls that are not open any more, and cancels the activities of them that still run.
-    fn forget_closed(&mut self) {
+    /// Forgets the calls that are not open any more, and cancels the activities of them that still run: the turn that
+    /// closes them counts that, unless their end is counted already.
+    fn forget_closed(&mut self, entry: &mut Entry) {
         let Phase::Live(live) = &self.phase else { return };
         let is_open =
             |call: &Running| live.run.is_of(call.run) && live.machine.is_open_task(call.id);
         let closed = self.in_place.running.extract_if(.., |call| !is_open(call));
         let still_run: Vec<_> = closed.filter(|call| !call.has_ended).collect();
-        still_run.into_iter().for_each(|call| self.in_place.call_off(&call));
+        for call in still_run {
+            let label = self.in_place.call_off(&call);
+            let Entry::Turn(turn) = &mut *entry else { continue };
+            let is_counted = turn.tally.activity.as_ref().is_some_and(|ended| ended.id == call.id);
+            turn.tally.cancelled_in_place.extend(label.filter(|_| !is_counted));
+        }
     }
 }
 

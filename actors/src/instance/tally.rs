@@ -60,6 +60,7 @@ impl Live {
             created_at: self.summary.created_at,
             late,
             activity,
+            cancelled_in_place: Vec::new(),
         }
     }
 }

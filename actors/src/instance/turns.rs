@@ -215,6 +215,7 @@ impl InstanceState {
                 Error::TooManyEvents { instance, limit }
             }
             ApplyError::Rejected(Rejected::UnknownEvent { event, declared }) => {
+                let declared = declared.into_iter().map(str::to_owned).collect();
                 Error::UnknownEvent { instance, event, declared }
             }
             ApplyError::Rejected(Rejected::Refused { event: update, reason }) => {

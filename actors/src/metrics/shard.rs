@@ -144,6 +144,8 @@ pub(crate) struct Tally {
     pub(crate) late: Option<Duration>,
     /// The activity of which an attempt ended, if one did.
     pub(crate) activity: Option<TallyOfActivity>,
+    /// The local activities that ran before their schedule was durable, and were cancelled.
+    pub(crate) cancelled_in_place: Vec<Label>,
 }
 
 /// What a turn counts of an activity.
@@ -165,6 +167,7 @@ impl Tally {
         created_at: Timestamp::EPOCH,
         late: None,
         activity: None,
+        cancelled_in_place: Vec::new(),
     };
 }
 
@@ -223,6 +226,9 @@ impl ShardRecorder {
             if let Some((_, began)) = attempt {
                 activity.attempt_took(tally.at.since(began));
             }
+        }
+        for label in &tally.cancelled_in_place {
+            self.call_is_cancelled(*label);
         }
         if let Some(late) = tally.late {
             self.timers_late.record(micros(late));

@@ -13,7 +13,7 @@ use reenact_providers::{
 use tokio::sync::oneshot;
 
 use super::seen_keys::SeenKeys;
-use super::verdict::Verdict;
+use super::verdict::{Refusal, Verdict};
 use crate::context::HostRef;
 use crate::error::{Error, Result};
 use crate::local_delivery::{addressed, fate_of};
@@ -57,10 +57,11 @@ impl MessageHandler {
     /// Handles a message until it is durable, or in quarantine; then it leaves the queue.
     pub(super) async fn settle(&self, delivery: Delivery) -> (InstanceId, Verdict) {
         let mut verdict = self.take(&delivery).await;
-        if let Verdict::Refused(reason) = &verdict {
+        if let Verdict::Refused(refusal) = &verdict {
+            let reason = &refusal.reason;
             let instance = &delivery.message.to;
             tracing::error!(target: "reenact::queue", parent: None, %instance, reason, "a message can never be taken; it goes into quarantine: look at it with `Client::quarantined`, and requeue or discard it");
-            if let Err(error) = self.quarantine(&delivery, reason).await {
+            if let Err(error) = self.quarantine(&delivery, refusal).await {
                 tracing::warn!(target: "reenact::queue", parent: None, %instance, %error, "the quarantine could not be written; the message comes again");
                 verdict = Verdict::Again;
             }
@@ -295,13 +296,18 @@ impl MessageHandler {
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
-    async fn quarantine(&self, delivery: &Delivery, reason: &str) -> Result<(), ProviderError> {
+    async fn quarantine(
+        &self,
+        delivery: &Delivery,
+        refusal: &Refusal,
+    ) -> Result<(), ProviderError> {
         let Some(remote) = &self.host.store.queue_client else { return Ok(()) };
         let what = Quarantined {
             queue: QueueOf::Shard(self.shard),
             message: Some(delivery.message.clone()),
             raw: Vec::new(),
-            reason: reason.to_owned(),
+            reason: refusal.reason.clone(),
+            details: refusal.details.clone(),
             attempts: delivery.attempt,
             at: self.host.store.clock.now(),
         };
@@ -323,7 +329,12 @@ pub(super) fn keys(known: &Mutex<SeenKeys>) -> MutexGuard<'_, SeenKeys> {
 }
 
 pub(super) fn refused(reason: impl Display) -> Verdict {
-    Verdict::Refused(reason.to_string())
+    Verdict::Refused(Refusal { reason: reason.to_string(), details: String::new() })
+}
+
+/// With an error that the sender can have as it is.
+pub(super) fn refused_with(error: &Error) -> Verdict {
+    Verdict::Refused(Refusal { reason: error.to_string(), details: error.refusal_details() })
 }
 
 /// What the answer of an instance means for the message.
@@ -348,7 +359,7 @@ pub(super) fn verdict_of(delivery: &Delivery, answer: Result<()>) -> Verdict {
         {
             Verdict::Again
         }
-        error => refused(error),
+        error => refused_with(&error),
     }
 }
 

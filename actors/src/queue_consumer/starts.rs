@@ -6,7 +6,7 @@ use reenact_core::{
 };
 use reenact_providers::Delivery;
 
-use super::handle::{MessageHandler, Trace, external, keys, refused, verdict_of};
+use super::handle::{MessageHandler, Trace, external, keys, refused, refused_with, verdict_of};
 use super::verdict::Verdict;
 use crate::error::Error;
 use crate::message::{Internal, StartMessage};
@@ -51,7 +51,7 @@ impl MessageHandler {
         // The input of a fork is in the history that it copies.
         if let (Err(source), None) = (checked, &fork) {
             let what = format!("the input of orchestration `{name}`");
-            return refused(Error::InvalidPayload { what, source });
+            return refused_with(&Error::InvalidPayload { what, source });
         }
         let key = event.as_ref().map(|event| event.key.clone());
         let event = event.map(|event| external(event, trace.clone()));

@@ -8,5 +8,14 @@ pub(super) enum Verdict {
     /// The message is delivered again.
     Again,
     /// The message can never be accepted: it goes into quarantine.
-    Refused(String),
+    Refused(Refusal),
+}
+
+/// Why a message can never be accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// For people.
+    pub(super) reason: String,
+    /// For the program that sent it, where that can know it by type; otherwise empty.
+    pub(super) details: String,
 }

@@ -133,7 +133,10 @@ impl ShardState {
             // The caller may have given up.
             let _ = reply.send(match purged {
                 Ok(0) => Err(Error::NotFound { instance }),
-                Ok(_) => Ok(()),
+                Ok(_) => {
+                    tracing::debug!(target: "reenact::instance", parent: None, %instance, "an instance was purged");
+                    Ok(())
+                }
                 Err(ProviderError::Conflict { .. }) => Err(host.why_not_purged(instance).await),
                 Err(other) => Err(other.into()),
             });

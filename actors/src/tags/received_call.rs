@@ -94,6 +94,7 @@ impl Receiver {
             message: Some(delivery.message),
             raw: Vec::new(),
             reason,
+            details: String::new(),
             attempts: delivery.attempt,
             at: self.clock.now(),
         };

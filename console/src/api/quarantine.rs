@@ -42,7 +42,8 @@ fn message(
     shared: &Shared,
     (QuarantineId(id), quarantined): (QuarantineId, Quarantined),
 ) -> QuarantinedMessage {
-    let Quarantined { queue, message, raw, reason, attempts, at } = quarantined;
+    // The details are for the program that sent the message.
+    let Quarantined { queue, message, raw, reason, details: _, attempts, at } = quarantined;
     let says = message
         .as_ref()
         .and_then(|message| content(shared.shown(message.to.as_str()), &message.bytes));

@@ -25,6 +25,7 @@ async fn shared(ids: &[&str]) -> (InMemory, Router) {
             message: Some(message),
             raw: Vec::new(),
             reason: "<b>it does not decode</b>".to_string(),
+            details: String::new(),
             attempts: 10,
             at: Timestamp::from_micros(1_000_000),
         };
@@ -94,6 +95,7 @@ async fn content(command: &RemoteCommand) -> Value {
         message: Some(Message { key: "key".to_string(), to, bytes }),
         raw: Vec::new(),
         reason: "no host takes it".to_string(),
+        details: String::new(),
         attempts: 10,
         at: Timestamp::from_micros(1_000_000),
     };

@@ -23,6 +23,7 @@ async fn store() -> InMemory {
         message,
         raw: b"<script>".to_vec(),
         reason: reason.to_owned(),
+        details: String::new(),
         attempts: 5,
         at: Timestamp::from_micros(1_795_993_200_000_000),
     };

@@ -253,6 +253,7 @@ impl Queues {
                     message: None,
                     raw,
                     reason,
+                    details: String::new(),
                     attempts: attempt,
                     at: self.clock.now(),
                 };

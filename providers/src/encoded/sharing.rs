@@ -8,7 +8,7 @@ use reenact_core::codec::{MAX_TURN_BYTES, Undecodable};
 use reenact_core::{Name, ShardId};
 
 use crate::codec::{self, Codec, CodecError, EncodedThing};
-use crate::limits::check_message;
+use crate::limits::{MAX_QUARANTINE_DETAILS_BYTES, check_message};
 use crate::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
     Quarantined, Sharing, SharingHost,
@@ -78,6 +78,28 @@ impl EncodedRouter {
         })
     }
 
+    /// They may quote the message. What cannot be encoded is left out.
+    fn encode_details(&self, what: &Quarantined) -> String {
+        let Some(thing) = thing_of(what) else { return String::new() };
+        let encoded = match codec::encode(&*self.codec, what.details.as_bytes(), thing) {
+            Ok(Some(encoded)) => hex(&encoded),
+            Ok(None) => what.details.clone(),
+            Err(_) => String::new(),
+        };
+        if encoded.len() <= MAX_QUARANTINE_DETAILS_BYTES { encoded } else { String::new() }
+    }
+
+    /// What another codec has written is left out: the reason for people is there.
+    fn decode_details(&self, what: &Quarantined) -> String {
+        let Some(thing) = thing_of(what) else { return String::new() };
+        let stored = of_hex(&what.details).unwrap_or_else(|| what.details.clone().into_bytes());
+        match codec::decode(&*self.codec, &stored, thing) {
+            Ok(Some(decoded)) => String::from_utf8(decoded).unwrap_or_default(),
+            Ok(None) => what.details.clone(),
+            Err(_) => String::new(),
+        }
+    }
+
     fn decode_all(&self, deliveries: Vec<Delivery>) -> Result<Vec<Delivery>, ProviderError> {
         let decode = |delivery: Delivery| {
             let message = self.decode(delivery.message)?;
@@ -85,6 +107,21 @@ impl EncodedRouter {
         };
         deliveries.into_iter().map(decode).collect()
     }
+}
+
+/// What the details of a message in quarantine belong to, if there are any.
+fn thing_of(what: &Quarantined) -> Option<EncodedThing<'_>> {
+    let message = what.message.as_ref().filter(|_| !what.details.is_empty())?;
+    Some(EncodedThing::Message { to: &message.to, key: &message.key })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn of_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(std::str::from_utf8);
+    pairs.map(|pair| u8::from_str_radix(pair.ok()?, 16).ok()).collect()
 }
 
 fn with_bytes(message: Message, bytes: Option<Vec<u8>>) -> Message {
@@ -146,8 +183,9 @@ impl Sharing for EncodedSharing {
     }
 
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
+        let details = self.router.encode_details(&what);
         let message = what.message.map(|message| self.router.encode(message)).transpose()?;
-        self.sharing.quarantine(Quarantined { message, ..what }).await
+        self.sharing.quarantine(Quarantined { message, details, ..what }).await
     }
 
     async fn quarantined(
@@ -157,8 +195,9 @@ impl Sharing for EncodedSharing {
     ) -> Result<Vec<(QuarantineId, Quarantined)>, ProviderError> {
         let quarantined = self.sharing.quarantined(after, limit).await?;
         let decode = |(id, what): (QuarantineId, Quarantined)| {
+            let details = self.router.decode_details(&what);
             let message = what.message.map(|message| self.router.decode(message)).transpose()?;
-            Ok((id, Quarantined { message, ..what }))
+            Ok((id, Quarantined { message, details, ..what }))
         };
         quarantined.into_iter().map(decode).collect()
     }

@@ -43,6 +43,7 @@ fn rotten() -> Quarantined {
         message: None,
         raw: b"rotten".to_vec(),
         reason: "it smells".to_owned(),
+        details: String::new(),
         attempts: 1,
         at: Timestamp::from_micros(1),
     }

@@ -364,6 +364,7 @@ impl Life {
             message: None,
             raw: b"rotten".to_vec(),
             reason: "it smells".to_owned(),
+            details: String::new(),
             attempts: 3,
             at: Timestamp::from_micros(5),
         };

@@ -22,6 +22,7 @@ fn poison(number: u32) -> Quarantined {
         message: (!is_unreadable).then_some(message),
         raw: if is_unreadable { vec![0, 255, 7] } else { Vec::new() },
         reason: format!("it cannot be taken, for reason {number}"),
+        details: if is_unreadable { String::new() } else { "{\"100%\": \"of it\"}".to_owned() },
         attempts: number + 1,
         at: Timestamp::from_micros(1_000_000 + u64::from(number)),
     }

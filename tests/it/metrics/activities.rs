@@ -21,6 +21,15 @@ async fn calls(ctx: OrchestrationContext, name: String) -> Result<String, Orches
     Ok(output.map_or_else(|error| format!("{:?}", error.kind()), |()| "done".to_owned()))
 }
 
+/// Calls the activity of this name as a local one, for at most an hour.
+async fn calls_in_place(
+    ctx: OrchestrationContext,
+    name: String,
+) -> Result<String, OrchestrationError> {
+    let local = ctx.call_local_by_name::<_, ()>(&*name, &());
+    Ok(if ctx.timeout(HOUR, local).await.is_ok() { "done" } else { "too late" }.to_owned())
+}
+
 struct Scene {
     host: Host,
     clock: ManualClock,
@@ -36,6 +45,7 @@ async fn scene(options: HostOptions) -> Scene {
         .provider(memory)
         .options(options)
         .register_orchestration("calls", calls)
+        .register_orchestration("calls in place", calls_in_place)
         .register_activity("fails", |_ctx, ()| async {
             Err::<(), _>(ActivityError::retryable("it never works"))
         })
@@ -61,6 +71,10 @@ async fn scene(options: HostOptions) -> Scene {
 }
 
 impl Scene {
+    async fn call_in_place(&self, name: &str) -> InstanceHandle<String> {
+        self.host.start_new_by_name("calls in place", name).await.unwrap()
+    }
+
     async fn call(&self, name: &str) -> InstanceHandle<String> {
         self.host.start_new_by_name("calls", name).await.unwrap()
     }
@@ -144,5 +158,23 @@ async fn a_call_that_is_cancelled_with_its_instance_is_counted_once() {
     let metrics = scene.host.metrics();
     let of = of_activity(&metrics, "hangs");
     assert_eq!((of.cancelled, of.completed, of.failed), (1, 0, 0));
+    scene.gate.let_all_through();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_call_that_is_cancelled_is_counted_once_whoever_does_it() {
+    let scene = scene(options()).await;
+    let terminated = scene.call_in_place("hangs").await;
+    scene.gate.until_came(1).await;
+    terminated.terminate("not wanted").await.unwrap();
+    assert!(guard(terminated.result()).await.is_err());
+    let of = of_activity(&scene.host.metrics(), "hangs").clone();
+    assert_eq!((of.attempts, of.cancelled, of.completed, of.failed), (1, 1, 0, 0));
+
+    let dropped = scene.call_in_place("hangs").await;
+    scene.gate.until_came(2).await;
+    assert_eq!(scene.end(&dropped).await, "too late");
+    let of = of_activity(&scene.host.metrics(), "hangs").clone();
+    assert_eq!((of.attempts, of.cancelled, of.completed, of.failed), (2, 2, 0, 0));
     scene.gate.let_all_through();
 }

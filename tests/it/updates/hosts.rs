@@ -44,13 +44,19 @@ async fn an_update_that_another_host_does_not_take_has_an_error_and_so_has_one_t
     let host = guard(host(store.clone(), "host")).await;
     let outside = Client::connect(store).unwrap();
     guard(host.start_new(counter, 0).id("i")).await.unwrap();
-    let refused = failed(guard(outside.update("i", ADD, 2_000)).await);
-    assert!(
-        matches!(&refused, Error::Quarantined { reason, .. } if reason.contains("2000 after 0")),
-        "{refused}"
-    );
+    let refused = guard(outside.update("i", ADD, 2_000)).await.unwrap_err();
+    assert!(matches!(&refused, UpdateError::Refused(why) if why == "2000 after 0"), "{refused}");
     let unknown: Result<u64, UpdateError<String>> = guard(outside.update("i", "pay", 1)).await;
-    assert!(matches!(failed(unknown), Error::Quarantined { .. }));
+    let unknown = failed(unknown);
+    let Error::UnknownEvent { instance, event, declared } = &unknown else { panic!("{unknown}") };
+    assert_eq!((instance.as_str(), event.as_str()), ("i", "pay"));
+    assert!(declared.contains(&"add".to_owned()), "{declared:?}");
+    let invalid: Result<u64, UpdateError<String>> = guard(outside.update("i", "add", "five")).await;
+    let invalid = failed(invalid);
+    let refused_here: Result<u64, UpdateError<String>> =
+        guard(host.update("i", "add", "five")).await;
+    assert_eq!(invalid.to_string(), failed(refused_here).to_string());
+    assert!(matches!(invalid, Error::InvalidPayload { .. }), "{invalid}");
     let nobody = failed(guard(outside.update("nobody", ADD, 1)).await);
     assert!(matches!(nobody, Error::NotFound { .. }), "{nobody}");
 

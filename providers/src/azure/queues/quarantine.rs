@@ -9,6 +9,7 @@ use super::envelope::Envelope;
 use crate::azure::client::corrupt;
 use crate::azure::port::{BlobEntry, Metadata, Only, PortError};
 use crate::azure::random;
+use crate::limits::MAX_QUARANTINE_DETAILS_BYTES;
 use crate::{ProviderError, QuarantineId, Quarantined, QueueOf};
 
 /// What the names of the blobs begin with.
@@ -26,7 +27,7 @@ const RAW: &str = "raw";
 impl Queues {
     /// Keeps a message.
     pub(in crate::azure) async fn keep(&self, what: Quarantined) -> Result<(), ProviderError> {
-        let Quarantined { queue, message, raw, reason, attempts, at } = what;
+        let Quarantined { queue, message, raw, reason, details, attempts, at } = what;
         tracing::debug!(target: "reenact::queue", parent: None, ?queue, reason, "a message was put into quarantine");
         let (kind, bytes) = match &message {
             Some(message) => (MESSAGE, Envelope::of(message).into_bytes()),
@@ -36,13 +37,20 @@ impl Queues {
             QueueOf::Shard(shard) => ("shard", shard.0.to_string()),
             QueueOf::Tag(tag) => ("tag", escape(tag.as_str(), usize::MAX)),
         };
-        let metadata: Metadata = BTreeMap::from([
+        let mut metadata: Metadata = BTreeMap::from([
             ("kind".to_owned(), kind.to_owned()),
             (queue.0.to_owned(), queue.1),
             ("reason".to_owned(), escape(&reason, MAX_REASON)),
             ("attempts".to_owned(), attempts.to_string()),
             ("at".to_owned(), at.as_micros().to_string()),
         ]);
+        if !details.is_empty() {
+            // Whole or not at all: programs read it.
+            let details = escape(&details, usize::MAX);
+            if details.len() <= MAX_QUARANTINE_DETAILS_BYTES {
+                metadata.insert("details".to_owned(), details);
+            }
+        }
         // Ordered by time.
         let blob = format!("{PREFIX}{:020}-{}", at.as_micros(), random::name());
         let put = self.client.put(&blob, bytes, &metadata, &Only::IfNew).await;
@@ -107,6 +115,7 @@ fn read(blob: &BlobEntry, bytes: Vec<u8>) -> Result<Quarantined, ProviderError> 
         raw,
         // The service may leave out a value that is empty.
         reason: text("reason").unwrap_or_default(),
+        details: text("details").unwrap_or_default(),
         attempts: attempts.ok_or_else(|| bad("attempts"))?,
         at: Timestamp::from_micros(number("at").ok_or_else(|| bad("time"))?),
     })
