@@ -86,7 +86,7 @@ impl LargeTurns {
     /// What begins as a reference does must not be taken for one.
     fn is_for_blob(&self, turn: &TurnRecord) -> bool {
         let is_ambiguous = turn.bytes.first() == Some(&REFERENCE);
-        self.takes_large && (is_ambiguous || turn.bytes.len() > self.inline_bytes)
+        is_ambiguous || (self.takes_large && turn.bytes.len() > self.inline_bytes)
     }
 
     /// Writes the large turns of a batch into blobs; the batch that refers to them.
@@ -278,7 +278,7 @@ impl HistoryStore for LargeTurns {
             self.remove_superseded(&batch, &[]).await;
             return Ok(receipt);
         }
-        check_batch(&batch, true)?;
+        check_batch(&batch, self.takes_large)?;
         let Put { batch, written } = self.put(&batch).await?;
         let batch = Arc::new(batch);
         match self.histories.append(Arc::clone(&batch)).await {

@@ -171,7 +171,20 @@ async fn an_instance_that_cannot_have_an_actor_is_refused_with_its_reason() {
 #[tokio::test]
 async fn events_that_cannot_be_are_refused_when_they_are_made() {
     assert!(matches!(ExternalEvent::new("", &()), Err(Error::InvalidName(_))));
-    let large = "x".repeat(reenact::limits::MAX_PAYLOAD_BYTES);
+    let large = "x".repeat(reenact::limits::MAX_LARGE_PAYLOAD_BYTES);
     assert!(matches!(ExternalEvent::new("Say", &large), Err(Error::InvalidPayload { .. })));
     assert!(matches!(say("a").with_key("\n"), Err(Error::InvalidName(_))));
+}
+
+/// Whether a store takes large payloads is not known before it is sent.
+#[tokio::test]
+async fn an_event_that_is_too_large_for_the_store_is_refused_by_the_instance() {
+    let host = host(store().0).start().await.unwrap();
+    let instance = guard(host.start_new(listening, 1)).await.unwrap();
+    let actor = guard(instance.actor()).await.unwrap();
+    let large = "x".repeat(reenact::limits::MAX_PAYLOAD_BYTES);
+    let refused = call(&actor, ExternalEvent::new("Say", &large).unwrap()).await.unwrap_err();
+    assert!(matches!(refused, Error::OverLimit { .. }), "{refused}");
+    call(&actor, say("a")).await.unwrap();
+    assert_eq!(guard(instance.result()).await.unwrap(), ["a"]);
 }

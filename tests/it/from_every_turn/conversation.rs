@@ -11,7 +11,7 @@ use reenact::core::{Outbox, RecordedTurn, codec};
 use reenact::prelude::*;
 use reenact::providers::{Provider, ProviderError, TimerScheduler};
 use reenact::testing::ManualClock;
-use reenact::{Event, HostBuilder, InstanceSummary, PageRequest};
+use reenact::{Event, HostBuilder, InstanceState, InstanceSummary, PageRequest};
 
 use crate::kit::{Faulty, guard, options, store};
 
@@ -152,15 +152,13 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Returns when nobody has a message for another one of which he does not know that it has arrived.
+/// Returns when all is delivered that instances have for each other.
 async fn until_at_rest(memory: &InMemory) {
     guard(async {
         loop {
             // One that continues as new meanwhile is not read.
             let Ok(logs) = logs(memory).await else { continue };
-            let rests =
-                |(id, turns): &(InstanceId, Vec<_>)| Outbox::of(id.clone(), turns).is_empty();
-            if logs.iter().all(rests) {
+            if logs.iter().all(|(summary, turns)| rests(summary, turns)) {
                 return;
             }
             tokio::task::yield_now().await;
@@ -169,11 +167,20 @@ async fn until_at_rest(memory: &InMemory) {
     .await;
 }
 
+fn rests(summary: &InstanceSummary, turns: &[RecordedTurn]) -> bool {
+    let outbox = Outbox::of(summary.instance.clone(), turns);
+    if summary.state == InstanceState::Parked {
+        // Its log says only of locks that they were given back.
+        return outbox.giving_back_locks().is_empty();
+    }
+    outbox.is_empty()
+}
+
 /// What is in the logs, but for what depends on when hosts look, and on how much comes at a time.
 async fn counts(memory: &InMemory) -> Counts {
     let mut counts = Counts::new();
-    for (instance, turns) in logs(memory).await.expect("nobody writes") {
-        let of_one = counts.entry(instance.to_string()).or_default();
+    for (summary, turns) in logs(memory).await.expect("nobody writes") {
+        let of_one = counts.entry(summary.instance.to_string()).or_default();
         for event in turns.iter().flat_map(|turn| &*turn.events) {
             if !depends_on_the_host(event) {
                 *of_one.entry(event.kind().name()).or_default() += 1;
@@ -184,16 +191,19 @@ async fn counts(memory: &InMemory) -> Counts {
 }
 
 /// The logs of all instances.
-async fn logs(memory: &InMemory) -> Result<Vec<(InstanceId, Vec<RecordedTurn>)>, ProviderError> {
+async fn logs(
+    memory: &InMemory,
+) -> Result<Vec<(InstanceSummary, Vec<RecordedTurn>)>, ProviderError> {
     let store = memory.histories();
     let page = PageRequest::new().limit(1_000);
     let listed = store.list(&Default::default(), &page).await?;
     let mut logs = Vec::new();
-    for InstanceSummary { instance, execution, .. } in listed.instances {
-        let read = store.read(&instance, execution, 0, usize::MAX).await?;
+    for summary in listed.instances {
+        let read = store.read(&summary.instance, summary.execution, 0, usize::MAX).await?;
         let turns = read.turns.iter();
         let turns = turns.map(|turn| codec::decode_turn(&turn.bytes).expect("a turn decodes"));
-        logs.push((instance, turns.collect()));
+        let turns = turns.collect();
+        logs.push((summary, turns));
     }
     Ok(logs)
 }
