@@ -238,7 +238,8 @@ impl LocalOptions {
         let clock = Arc::clone(&self.clock);
         let histories =
             Journaled::open(journal, media, archive, Arc::clone(&clock), self.journaled)?;
-        let large_turns = site.large_turns(identity, Some(lock), self.large_payloads);
+        let large_turns =
+            LargeTurnFiles::within(&site.path, identity, Some(lock), self.large_payloads);
         Ok(Local { histories, large_turns, clock, path: site.path.clone() })
     }
 }

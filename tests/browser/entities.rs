@@ -1,7 +1,5 @@
 //! Somebody looks for an entity, calls an operation of it, and sees who holds its lock.
 
-use thirtyfour::prelude::*;
-
 use crate::scene::{Account, Scene};
 
 #[tokio::test]

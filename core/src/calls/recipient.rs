@@ -232,16 +232,12 @@ impl State {
             Recorded::Now => refused,
         };
         let Some((name, error)) = refused else { return Requested::Recorded };
-        Requested::Refused(match *error {
-            ChildError::InvalidInput { orchestration, why } => {
-                InvalidStartInput { orchestration, why }
-            }
-            // Nothing else is recorded of a request.
-            other => {
-                let (orchestration, why) = (name.to_string(), other.to_string());
-                InvalidStartInput { orchestration, why }
-            }
-        })
+        if let ChildError::InvalidInput { orchestration, why } = *error {
+            return Requested::Refused(InvalidStartInput { orchestration, why });
+        }
+        // Nothing else is recorded of a request.
+        let (orchestration, why) = (name.to_string(), error.to_string());
+        Requested::Refused(InvalidStartInput { orchestration, why })
     }
 
     /// The code gets that of a request that was refused.

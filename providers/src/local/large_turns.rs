@@ -1,12 +1,11 @@
 //! Turns that are too large for a journal, as files beside it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reenact_core::ShardId;
 
-use super::Site;
 use crate::HistoryStore;
 use crate::identity::StoreIdentity;
 use crate::large_turns::{DirectoryBlobs, Index, LargeTurns};
@@ -29,23 +28,21 @@ impl LargeTurnFiles {
         let (blobs, index) = (Arc::clone(&self.blobs), Arc::clone(&self.index));
         LargeTurns::with_index(histories, blobs, index, self.takes_large)
     }
-}
 
-impl Site {
-    /// Where large turns are; `None` when there are none, and none may come. Without a lock they are only read.
-    pub(super) fn large_turns(
-        &self,
+    /// Those of the store in a directory; `None` when there are none, and none may come. Without a lock they are only
+    /// read.
+    pub(super) fn within(
+        root: &Path,
         identity: StoreIdentity,
         lock: Option<&Arc<StoreLock>>,
         takes_large: bool,
-    ) -> Option<LargeTurnFiles> {
-        let root = self.path.clone();
+    ) -> Option<Self> {
         let has_some =
-            || (0..identity.shards).any(|shard| directory(&root, ShardId(shard)).exists());
+            || (0..identity.shards).any(|shard| directory(root, ShardId(shard)).exists());
         if !takes_large && !has_some() {
             return None;
         }
-        let (root, lock) = (self.path.clone(), lock.cloned());
+        let (root, lock) = (root.to_owned(), lock.cloned());
         let open = move |shard, make: bool| {
             let path = directory(&root, shard);
             let disk = match &lock {
@@ -61,10 +58,10 @@ impl Site {
             }
         };
         let blobs = Arc::new(DirectoryBlobs::new(open));
-        Some(LargeTurnFiles { blobs, index: Arc::default(), takes_large })
+        Some(Self { blobs, index: Arc::default(), takes_large })
     }
 }
 
-fn directory(root: &std::path::Path, shard: ShardId) -> PathBuf {
+fn directory(root: &Path, shard: ShardId) -> PathBuf {
     root.join(format!("{LARGE}{:04}", shard.0))
 }

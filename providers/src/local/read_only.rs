@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::large_turns::LargeTurnFiles;
 use super::{ARCHIVE, Found, Local, LocalOptions, Site, SqliteArchive, look_again, refused};
 use crate::identity::StoreIdentity;
 use crate::journaled::Journaled;
@@ -54,7 +55,7 @@ impl LocalOptions {
         let place = Place(site.path.display().to_string());
         let histories =
             Journaled::open_read_only(identity.journal, media, archive, Arc::clone(&clock), place)?;
-        let large_turns = site.large_turns(identity, None, false);
+        let large_turns = LargeTurnFiles::within(&site.path, identity, None, false);
         Ok(Local { histories, large_turns, clock, path: site.path.clone() })
     }
 }
