@@ -162,7 +162,7 @@ async fn a_call_that_is_cancelled_with_its_instance_is_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_local_call_that_is_cancelled_is_counted_once_whoever_does_it() {
+async fn a_local_call_is_counted_once_when_its_instance_or_its_caller_cancels_it() {
     let scene = scene(options()).await;
     let terminated = scene.call_in_place("hangs").await;
     scene.gate.until_came(1).await;
