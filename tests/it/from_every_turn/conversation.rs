@@ -152,25 +152,28 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Returns when all is delivered that instances have for each other.
+/// Returns when all is delivered that instances have for each other. One that is parked neither takes what others have for
+/// it, nor records what has arrived of its own.
 async fn until_at_rest(memory: &InMemory) {
+    let is_parked = |summary: &InstanceSummary| summary.state == InstanceState::Parked;
     guard(async {
         loop {
             // One that continues as new meanwhile is not read.
             let Ok(logs) = logs(memory).await else { continue };
-            if logs.iter().all(|(summary, turns)| rests(summary, turns)) {
+            let parked = logs.iter().map(|(summary, _)| summary).filter(|of| is_parked(of));
+            let parked: Vec<_> = parked.map(|summary| &summary.instance).collect();
+            let mut others = logs.iter().filter(|(summary, _)| !is_parked(summary));
+            let rest = others.all(|(of, turns)| {
+                let outbox = Outbox::of(of.instance.clone(), turns);
+                outbox.under_way().iter().all(|message| parked.contains(&&message.to))
+            });
+            if rest {
                 return;
             }
             tokio::task::yield_now().await;
         }
     })
     .await;
-}
-
-fn rests(summary: &InstanceSummary, turns: &[RecordedTurn]) -> bool {
-    // The log of a parked one does not say what has arrived of it.
-    let is_parked = summary.state == InstanceState::Parked;
-    is_parked || Outbox::of(summary.instance.clone(), turns).is_empty()
 }
 
 /// What is in the logs, but for what depends on when hosts look, and on how much comes at a time.
