@@ -227,11 +227,12 @@ async fn children_begin_with_those_that_their_caller_gives() {
     let first = host(memory.clone()).await;
     guard(first.start_new(orders, ()).id("p")).await.unwrap();
     guard(async {
-        while found(&first, of_ada()).await != ["child", "detached"] {
+        while first.count(&of_ada()).await.unwrap() < 2 {
             tokio::task::yield_now().await;
         }
     })
     .await;
+    assert_eq!(found(&first, of_ada()).await, ["child", "detached"]);
     guard(first.shutdown()).await.unwrap();
 
     let host = host(memory).await;
