@@ -1,9 +1,9 @@
 //! Clients that wait for the end of an instance, or for a change of its status.
 
-use foldhash::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use reenact_core::{EventKey, InstanceId, Outcome, ShardId, UpdateAnswer};
 use tokio::sync::oneshot;
 

@@ -1,7 +1,6 @@
 //! The names under which a host counts: their number is bounded.
 
 use foldhash::HashMap;
-
 use reenact_core::Name;
 
 use super::{MAX_NAMES, OTHER};

@@ -1,8 +1,8 @@
 //! Remembers which instances have left memory while entries of theirs are still under way.
 
-use foldhash::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use reenact_core::InstanceId;
 
 use crate::persistence::Inbox;

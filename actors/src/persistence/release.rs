@@ -1,11 +1,11 @@
 //! Releases the effects of durable turns; of many, one portion at a time.
 
-use foldhash::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
+use foldhash::HashMap;
 use reenact_core::{Action, InstanceId, Receipt};
 use tokio::sync::oneshot;
 

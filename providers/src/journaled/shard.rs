@@ -7,10 +7,10 @@ mod load;
 mod look_up;
 mod read;
 
-use foldhash::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashSet;
 use reenact_core::{InstanceId, Receipt};
 
 pub(super) use self::answers::{Answers, Ordered};

@@ -1,9 +1,9 @@
 //! What of a shard's journal is not in the archive yet.
 
-use foldhash::HashMap;
 use std::mem::size_of;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use reenact_core::{ExecutionId, InstanceId};
 
 use crate::archive::{Change, Growth, TurnRun};

@@ -1,8 +1,8 @@
 //! Where instances end that the archive has.
 
-use foldhash::HashMap;
 use std::mem;
 
+use foldhash::HashMap;
 use reenact_core::InstanceId;
 
 use super::table::Table;

@@ -1,10 +1,10 @@
 //! The histories of one shard.
 
-use foldhash::HashMap;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use reenact_core::{ExecutionId, InstanceId};
 
 use crate::tip::{Tip, check_turns};
