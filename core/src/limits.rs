@@ -289,8 +289,8 @@ pub const MAX_EVENTS_PER_PAGE: usize = 1_000;
 /// A page of a history ends with the turn in which it has taken this many stored bytes.
 pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Most turns in the history of an execution that is rewound, with those that are added: all of them
-/// are stored at once.
+/// Most turns in the history of an execution that is rewound, or of a fork, with those that are added: all of
+/// them are stored at once.
 pub const MAX_REWOUND_TURNS: usize = 16_000;
 
 /// Most bytes that these turns take as they are stored.
