@@ -19,7 +19,7 @@ pub use self::handle::{
 pub(crate) use self::message::{event_of, typed};
 pub use self::operation::{Operation, Outcome};
 pub use self::orchestration::{CallEntities, EntityAnswer};
-pub(crate) use self::run::code_of;
+pub(crate) use self::run::{code_of, dynamic_code_of};
 
 /// A durable object: its state, and the operations on it. [`#[entity]`](crate::entity) on an `impl` block writes
 /// this; the page `docs/entities.md` says what is promised.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "console")]
 mod console;
+mod dynamic;
 
 use std::fmt;
 use std::future::Future;

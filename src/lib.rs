@@ -227,6 +227,7 @@ pub mod attributes {
         EntityCaller, EntityOperations, EntitySignaller, EntityTarget, Operation, Outcome, When,
     };
     #[doc(inline)]
+    pub use reenact_actors::entities::{EntityLock, LOCK};
     pub use reenact_actors::{ActivitySet, StateType};
     #[doc(hidden)]
     pub use reenact_core::returned;

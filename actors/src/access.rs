@@ -171,7 +171,7 @@ impl Access {
         &self,
         name: &Name,
         version: Option<&Version>,
-    ) -> Result<Option<&OrchestrationCode>> {
+    ) -> Result<Option<OrchestrationCode>> {
         let with_code = self.here().filter(|host| !host.options.dormant);
         with_code.map(|host| host.registry.orchestration(name, version)).transpose()
     }

@@ -92,6 +92,12 @@ pub enum Error {
         /// The version, of an orchestration that has one.
         version: Option<Version>,
     },
+    /// The code for names that are not registered was given twice.
+    #[error("the dynamic {what} was given twice; give one that looks at the name")]
+    DynamicTwice {
+        /// Of what.
+        what: &'static str,
+    },
     /// This host does not have the orchestration.
     #[error(
         "orchestration `{name}` is not registered on this host; register it, or use a host that has it"

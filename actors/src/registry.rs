@@ -1,6 +1,7 @@
 //! The orchestrations and activities that a host has.
 
 mod activities;
+mod dynamic;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -18,12 +19,14 @@ use crate::error::{Error, ParkReason, Result};
 use crate::metrics::Labels;
 use crate::state::{MissingState, States};
 pub use activities::{Activities, ActivitySet};
+use dynamic::Dynamic;
 
 /// What a host can run, by name.
 #[derive(Default)]
 pub struct Registry {
     orchestrations: foldhash::HashMap<Name, Versions>,
     activities: foldhash::HashMap<Name, ActivityCode>,
+    dynamic: Dynamic,
     states: States,
     /// Other hosts may have the activities with a tag that are not here.
     among_others: bool,
@@ -184,7 +187,8 @@ impl Registry {
         }
     }
 
-    /// The code of an orchestration in this version, or in the newest that this host has.
+    /// The code of an orchestration in this version, or in the newest that this host has. Where none of that name is
+    /// registered, the [dynamic](Self::set_dynamic_orchestration) one, if there is one.
     ///
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].
@@ -192,7 +196,7 @@ impl Registry {
         &self,
         name: &Name,
         version: Option<&Version>,
-    ) -> Result<&OrchestrationCode> {
+    ) -> Result<OrchestrationCode> {
         Ok(self.code(name, version)?)
     }
 
@@ -211,13 +215,15 @@ impl Registry {
         &self,
         name: &Name,
         version: Option<&Version>,
-    ) -> Result<&OrchestrationCode, MissingCode> {
+    ) -> Result<OrchestrationCode, MissingCode> {
         let unknown = || MissingCode::Orchestration { name: name.clone() };
-        let versions = self.orchestrations.get(name).ok_or_else(unknown)?;
-        let Some(version) = version else {
-            return versions.last_key_value().map(|(_, newest)| newest).ok_or_else(unknown);
+        let Some(versions) = self.orchestrations.get(name) else {
+            return self.dynamic.orchestration(name, version).ok_or_else(unknown);
         };
-        versions.get(version).ok_or_else(|| MissingCode::Version {
+        let Some(version) = version else {
+            return versions.last_key_value().map(|(_, newest)| newest.clone()).ok_or_else(unknown);
+        };
+        versions.get(version).cloned().ok_or_else(|| MissingCode::Version {
             name: name.clone(),
             version: version.clone(),
             registered: versions.keys().cloned().collect(),
@@ -225,14 +231,14 @@ impl Registry {
     }
 
     /// The names of the orchestrations, in order.
-    pub(crate) fn orchestrations(&self) -> Vec<Name> {
+    pub fn orchestrations(&self) -> Vec<Name> {
         let mut names: Vec<_> = self.orchestrations.keys().cloned().collect();
         names.sort_unstable();
         names
     }
 
     /// The names of the activities, in order.
-    pub(crate) fn activity_names(&self) -> Vec<Name> {
+    pub fn activity_names(&self) -> Vec<Name> {
         let mut names: Vec<_> = self.activities.keys().cloned().collect();
         names.sort_unstable();
         names
@@ -308,14 +314,15 @@ impl Registry {
         Ok(())
     }
 
+    /// The code of an activity: the dynamic one, where none of that name is registered.
     pub(crate) fn activity(&self, name: &Name) -> Option<&ActivityCode> {
-        self.activities.get(name)
+        self.activities.get(name).or_else(|| self.dynamic.activity())
     }
 }
 
 impl ActivityCatalog for Registry {
     fn check(&self, name: &Name, input: Option<&Payload>) -> Result<(), Refusal> {
-        let code = self.activities.get(name).ok_or(Refusal::Unregistered)?;
+        let code = self.activity(name).ok_or(Refusal::Unregistered)?;
         input.map_or(Ok(()), |input| code.check(input)).map_err(Refusal::InvalidInput)
     }
 
@@ -341,6 +348,6 @@ impl ActivityCatalog for Registry {
 
 impl CodeCatalog for Registry {
     fn newest(&self, orchestration: &Name) -> Option<OrchestrationCode> {
-        self.code(orchestration, None).ok().cloned()
+        self.code(orchestration, None).ok()
     }
 }

@@ -109,6 +109,11 @@ impl Client {
         EntityHandle::new(self.clone(), key)
     }
 
+    /// The same, for programs that know the type only as they run: operations are called by their names.
+    pub fn entity_by_name(&self, entity_type: &str, key: &str) -> EntityTarget<Self> {
+        EntityTarget::new(self.clone(), entity_type.to_owned().into(), key.to_owned())
+    }
+
     /// The entities of a type, in the order of their keys, a page at a time. Also those whose state was deleted, until
     /// they are [purged](EntityHandle::purge).
     ///
@@ -138,11 +143,7 @@ impl<T: Entity> EntityHandle<T, Client> {
     ///
     /// Cancelling it is harmless.
     pub async fn state(&self) -> Result<Option<T>> {
-        let target = self.target();
-        match target.caller().query(target.instance()?, STATE).await {
-            Err(Error::NotFound { .. }) => Ok(None),
-            state => state,
-        }
+        self.target().state().await
     }
 
     /// Deletes the state, in its turn among the operations: the next one begins with the default. The
@@ -158,8 +159,28 @@ impl<T: Entity> EntityHandle<T, Client> {
     /// # Errors
     /// [`Error::NotFound`] when there is none; otherwise as [`Client::terminate`] and [`Client::purge`].
     pub async fn purge(&self) -> Result<()> {
-        let target = self.target();
-        target.caller().access().purge_entity(target.instance()?).await
+        self.target().purge().await
+    }
+}
+
+impl EntityTarget<Client> {
+    /// The state: see [`EntityHandle::state`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn state<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        match self.caller().query(self.instance()?, STATE).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            state => state,
+        }
+    }
+
+    /// Removes the entity: see [`EntityHandle::purge`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn purge(&self) -> Result<()> {
+        self.caller().access().purge_entity(self.instance()?).await
     }
 }
 
@@ -168,7 +189,7 @@ impl EntityCaller for Client {
 
     fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
         target: &EntityTarget<Self>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> CallEntity<A, E> {
         let event = event_of(operation, arguments, None);
@@ -182,7 +203,7 @@ impl EntitySignaller for Client {
 
     fn signal<I: Serialize>(
         target: &EntityTarget<Signals<Self>>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> SignalEntity {
         let client = target.caller().caller().clone();

@@ -1,5 +1,6 @@
 //! How entities are called: in one shape by every caller.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub trait EntityCaller: Sized {
     /// Calls an operation.
     fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
         target: &EntityTarget<Self>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> Self::Call<A, E>;
 }
@@ -32,7 +33,7 @@ pub trait EntitySignaller: Clone {
     /// Sends an operation.
     fn signal<I: Serialize>(
         target: &EntityTarget<Signals<Self>>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> Self::Signal;
 }
@@ -50,7 +51,7 @@ pub trait EntityOperations<C> {
 #[derive(Clone, Debug)]
 pub struct EntityTarget<C> {
     caller: C,
-    entity_type: &'static str,
+    entity_type: Cow<'static, str>,
     key: String,
     instance: Result<InstanceId, InvalidName>,
 }
@@ -83,9 +84,7 @@ pub enum When {
 impl<T: Entity, C: EntityCaller> EntityHandle<T, C> {
     pub(crate) fn new(caller: C, key: impl AsRef<str>) -> Self {
         let key = key.as_ref().to_owned();
-        let instance = EntityId::instance_of(T::NAME, &key);
-        let target = EntityTarget { caller, entity_type: T::NAME, key, instance };
-        Self { operations: T::Operations::of(target) }
+        Self { operations: T::Operations::of(EntityTarget::new(caller, T::NAME.into(), key)) }
     }
 
     /// The key.
@@ -141,14 +140,19 @@ impl<T: Entity, C: EntitySignaller> EntityHandle<T, Signals<C>> {
 }
 
 impl<C> EntityTarget<C> {
+    pub(crate) fn new(caller: C, entity_type: Cow<'static, str>, key: String) -> Self {
+        let instance = EntityId::instance_of(&entity_type, &key);
+        Self { caller, entity_type, key, instance }
+    }
+
     /// Who calls.
     pub const fn caller(&self) -> &C {
         &self.caller
     }
 
     /// The name of the entity's type.
-    pub const fn entity_type(&self) -> &'static str {
-        self.entity_type
+    pub fn entity_type(&self) -> &str {
+        &self.entity_type
     }
 
     /// The id of the entity's instance.
@@ -172,10 +176,19 @@ impl<C: EntityCaller> EntityTarget<C> {
     /// Calls an operation.
     pub fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
         &self,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> C::Call<A, E> {
         C::call(self, operation, arguments)
+    }
+}
+
+impl<C: EntitySignaller> EntityTarget<C> {
+    /// Sends an operation as a signal.
+    pub fn signal<I: Serialize>(&self, operation: &str, arguments: &I, when: When) -> C::Signal {
+        let caller = Signals { caller: self.caller.clone(), when };
+        let (entity_type, key) = (self.entity_type.clone(), self.key.clone());
+        C::signal(&EntityTarget::new(caller, entity_type, key), operation, arguments)
     }
 }
 
@@ -210,7 +223,7 @@ impl<C: EntitySignaller> EntityCaller for Signals<C> {
 
     fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
         target: &EntityTarget<Self>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> C::Signal {
         C::signal(target, operation, arguments)

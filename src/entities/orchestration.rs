@@ -61,15 +61,27 @@ pub trait CallEntities {
     ///
     /// A host that has no such entity parks the orchestration.
     fn entity<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, OrchestrationContext>;
+
+    /// The same, for programs that know the type only as they run: operations are called by their names.
+    fn entity_by_name(&self, entity_type: &str, key: &str) -> EntityTarget<OrchestrationContext>;
 }
 
 impl CallEntities for OrchestrationContext {
     fn entity<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, Self> {
         EntityHandle::new(self.clone(), key)
     }
+
+    fn entity_by_name(&self, entity_type: &str, key: &str) -> EntityTarget<Self> {
+        EntityTarget::new(self.clone(), entity_type.to_owned().into(), key.to_owned())
+    }
 }
 
 impl EntityContext {
+    /// Another entity, for programs that know the type only as they run. See [`signal`](Self::signal).
+    pub fn entity_by_name(&self, entity_type: &str, key: &str) -> EntityTarget<Self> {
+        EntityTarget::new(self.clone(), entity_type.to_owned().into(), key.to_owned())
+    }
+
     /// Another entity, or this one, for signals: operations that are sent without waiting for an answer. They leave
     /// when this operation's turn is durable, also if it is refused after that.
     pub fn signal<T: Entity>(&self, key: impl AsRef<str>) -> EntityHandle<T, Signals<Self>> {
@@ -114,7 +126,7 @@ impl EntityCaller for OrchestrationContext {
 
     fn call<I: Serialize, A: DeserializeOwned, E: DeserializeOwned>(
         target: &EntityTarget<Self>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> EntityAnswer<A, E> {
         let not_sent = |error| EntityAnswer { answer: Sent::Not(Some(error)) };
@@ -146,7 +158,7 @@ impl EntitySignaller for OrchestrationContext {
 
     fn signal<I: Serialize>(
         target: &EntityTarget<Signals<Self>>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> Self::Signal {
         send(target.caller().caller(), target, operation, arguments)
@@ -158,7 +170,7 @@ impl EntitySignaller for EntityContext {
 
     fn signal<I: Serialize>(
         target: &EntityTarget<Signals<Self>>,
-        operation: &'static str,
+        operation: &str,
         arguments: &I,
     ) -> Self::Signal {
         send(target.caller().caller().ctx(), target, operation, arguments)
@@ -168,7 +180,7 @@ impl EntitySignaller for EntityContext {
 fn send<C, I: Serialize>(
     ctx: &OrchestrationContext,
     target: &EntityTarget<Signals<C>>,
-    operation: &'static str,
+    operation: &str,
     arguments: &I,
 ) -> DurableFuture<Result<(), SendError>> {
     let at = target.caller().when().at(ctx.now());
@@ -213,8 +225,15 @@ impl<T: Entity> EntityHandle<T, OrchestrationContext> {
     /// # let _ = example;
     /// ```
     pub fn recipient(&self) -> Recipient {
-        match self.id() {
-            Ok(entity) => recipient(T::NAME, entity),
+        self.target().recipient()
+    }
+}
+
+impl EntityTarget<OrchestrationContext> {
+    /// The entity, for [`lock`](OrchestrationContext::lock).
+    pub fn recipient(&self) -> Recipient {
+        match self.instance() {
+            Ok(entity) => recipient(self.entity_type(), entity),
             // No entity can have the key, and no instance this id: whatever is sent to it is refused.
             Err(_) => Recipient::new(""),
         }

@@ -33,6 +33,11 @@ pub(crate) fn code_of<E: Entity>() -> Result<OrchestrationCode, InvalidName> {
     Ok(OrchestrationCode::new(&name, run::<E>)?.with_updates(UPDATES))
 }
 
+/// The orchestration of all entities of a type that is known only by the name of that orchestration.
+pub(crate) fn dynamic_code_of<E: Entity>(name: &Name) -> Result<OrchestrationCode, InvalidName> {
+    Ok(OrchestrationCode::new(name.as_str(), run_any::<E>)?.with_updates(UPDATES))
+}
+
 /// What goes along when an entity continues as new. Its state is a published value, and its queue is that of the
 /// core; both come along by themselves.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -53,9 +58,28 @@ async fn run<E: Entity>(
         let why = format!("`{id}` is not the id of an entity `{}`", E::NAME);
         return Err(OrchestrationError::new(why));
     };
+    run_under::<E>(ctx, entity.key(), carried).await
+}
+
+async fn run_any<E: Entity>(
+    ctx: OrchestrationContext,
+    carried: Option<Carried>,
+) -> Result<(), OrchestrationError> {
+    let id = ctx.instance_id();
+    let Some(entity) = EntityId::of(&id) else {
+        return Err(OrchestrationError::new(format!("`{id}` is not the id of an entity")));
+    };
+    run_under::<E>(ctx, entity.key(), carried).await
+}
+
+async fn run_under<E: Entity>(
+    ctx: OrchestrationContext,
+    key: &str,
+    carried: Option<Carried>,
+) -> Result<(), OrchestrationError> {
     // A cancel is for code that decides what to do about it. An entity can be deleted or terminated.
     let ctx = ctx.shielded();
-    let mut entity = Running::<E>::new(ctx, entity.key(), carried.unwrap_or_default())?;
+    let mut entity = Running::<E>::new(ctx, key, carried.unwrap_or_default())?;
     while !entity.is_to_continue_as_new() {
         entity.step().await?;
     }

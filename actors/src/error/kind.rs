@@ -117,6 +117,7 @@ impl Error {
             Self::Unreadable { .. } => ErrorKind::Unreadable,
             Self::InvalidTag { .. }
             | Self::RegisteredTwice { .. }
+            | Self::DynamicTwice { .. }
             | Self::UnknownActivity { .. }
             | Self::MissingState(_)
             | Self::StateGivenTwice { .. }

@@ -52,7 +52,7 @@ impl InstanceState {
         let registered =
             self.shard.host.registry.orchestration(&message.name, message.version.as_ref());
         let code = match registered {
-            Ok(code) => code.clone(),
+            Ok(code) => code,
             Err(missing) => {
                 self.answer(message.reply.no(missing));
                 return Ok(());

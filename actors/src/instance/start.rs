@@ -141,7 +141,7 @@ impl InstanceState {
         let code = if is_dormant {
             stand_in(&name, version)
         } else {
-            self.shard.host.registry.code(&name, version.as_ref()).cloned().map_err(Error::from)
+            self.shard.host.registry.code(&name, version.as_ref()).map_err(Error::from)
         };
         let code = match code {
             Ok(code) => code,

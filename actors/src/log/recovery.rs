@@ -122,7 +122,7 @@ impl<'a> Recovery<'a> {
         let version = first.version();
         let code = self.registry.code(&self.of.name, Some(&version))?;
         let (instance, execution) = (self.of.instance.clone(), self.of.execution);
-        let mut replay = Replay::new(code, instance, execution, self.config.clone());
+        let mut replay = Replay::new(&code, instance, execution, self.config.clone());
         let known = self.known.clone().unwrap_or_default();
         if let Some(renewed) = known.renewed {
             replay = replay.renewed_in(renewed);

@@ -1,0 +1,33 @@
+//! Every limit of the sidecar, with its unit.
+
+use std::time::Duration;
+
+/// Most workers that are connected at a time.
+pub const MAX_WORKERS: usize = 1_000;
+
+/// Number of places of each kind that a worker has which does not say how many.
+pub const DEFAULT_PLACES: usize = 100;
+
+/// Largest message that is taken, in bytes, of those that may be larger than a payload: an answer with many actions.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a stream of work is silent before a sign of life goes over it.
+pub const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Number of events in a chunk of a history that is streamed.
+pub const EVENTS_PER_CHUNK: usize = 500;
+
+/// Number of instances on a page of a list, where the client does not say how many.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// Most requests at a time on one connection.
+pub const MAX_REQUESTS_PER_CONNECTION: u32 = 1_000;
+
+/// Most instances below one that are terminated or purged with it.
+pub const MAX_TREE: usize = reenact::limits::MAX_TREE_NODES;
+
+/// How long open requests may go on when a sidecar ends.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most instances on a page of a list.
+pub const MAX_PAGE: usize = 1_000;

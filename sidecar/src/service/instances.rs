@@ -1,0 +1,264 @@
+//! One instance: started, asked, sent something, ended.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
+use reenact::{Error, ErrorKind, InstanceId, InstanceState, TraceContext, Version};
+use tonic::Status;
+
+use super::state::states_of;
+use super::{Hub, id_of, status_of};
+use crate::activities::Terminated;
+use crate::events::{Encoded, event, timestamp_of};
+use crate::instances::{RewindError, encoded, now, restart, rewind, terminate};
+use crate::limits::EVENTS_PER_CHUNK;
+use crate::proto::{self, HistoryEventEventType as Kind, OrchestrationStatus};
+use crate::sidecar::HistoryError;
+use crate::start::{Start, Trace};
+use crate::text::Text;
+
+/// The most that an instance is listed for which a client waits by its id.
+type Chunks = Pin<Box<dyn Stream<Item = Result<proto::HistoryChunk, Status>> + Send>>;
+
+impl Hub {
+    pub(super) async fn start_instance(
+        self,
+        request: proto::CreateInstanceRequest,
+    ) -> Result<proto::CreateInstanceResponse, Status> {
+        let is_rust = self.shared.names().is_orchestration(&request.name);
+        let trace = request.parent_trace_context.filter(|trace| !trace.trace_parent.is_empty());
+        let scheduled = request.scheduled_start_timestamp.as_ref().map(timestamp_of);
+        let start = Start {
+            input: request.input.map(|input| Text::new(Some(input))),
+            version: request.version.clone().filter(|version| !version.is_empty()),
+            tags: request.tags.into_iter().collect(),
+            trace: trace.clone().map(Trace::from),
+            scheduled,
+            ..Start::default()
+        };
+        let input = if is_rust { start.write_plain() } else { start.write() };
+        let input = encoded(input).map_err(status_of)?;
+        let mut new = self.client.start_new_by_name::<Text>(&request.name, &input);
+        if !request.instance_id.is_empty() {
+            new = new.id(id_of(&request.instance_id)?);
+        }
+        if let Some(version) = request.version.filter(|version| is_rust && !version.is_empty()) {
+            Version::new(&version).map_err(|why| Status::invalid_argument(why.to_string()))?;
+            new = new.version(version);
+        }
+        if let Some(at) = scheduled {
+            new = new.delay(at.since(now()));
+        }
+        // What is no trace context is no reason not to start.
+        let trace =
+            trace.and_then(|trace| TraceContext::from_traceparent(&trace.trace_parent).ok());
+        if let Some(trace) = trace {
+            new = new.trace_context(trace);
+        }
+        if let Some(policy) = request.orchestration_id_reuse_policy {
+            let replaceable = policy.replaceable_status().flat_map(states_of).copied();
+            new = new.replacing(replaceable);
+        }
+        let started = new.await.map_err(status_of)?;
+        Ok(proto::CreateInstanceResponse { instance_id: started.id().to_string() })
+    }
+
+    pub(super) async fn get_instance(
+        self,
+        request: proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        let state = self.state(&id, request.get_inputs_and_outputs).await?;
+        Ok(proto::GetInstanceResponse { exists: state.is_some(), orchestration_state: state })
+    }
+
+    /// Returns when the instance has left the state `Pending`.
+    pub(super) async fn wait_for_start(
+        self,
+        request: proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
+        self.wait(request, |status| {
+            super::state::runtime_status(status) != OrchestrationStatus::Pending
+        })
+        .await
+    }
+
+    /// Returns when the instance has ended, however long that takes: the client sets the limit.
+    pub(super) async fn wait_for_completion(
+        self,
+        request: proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
+        self.wait(request, |status| status.state.is_finished()).await
+    }
+
+    async fn wait(
+        self,
+        request: proto::GetInstanceRequest,
+        is_wanted: impl FnMut(&reenact::InstanceStatus) -> bool,
+    ) -> Result<proto::GetInstanceResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        match self.client.wait_for_status(&id, is_wanted).await {
+            // It has ended before what was waited for.
+            Ok(_) | Err(Error::Finished { .. } | Error::NotFound { .. }) => {}
+            Err(error) => return Err(status_of(error)),
+        }
+        self.get_instance(request).await
+    }
+
+    pub(super) async fn raise_event(
+        self,
+        request: proto::RaiseEventRequest,
+    ) -> Result<proto::RaiseEventResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        let raised = self.client.raise_event(&id, request.name.as_str(), Text::new(request.input));
+        done_or_finished(raised.await).map(|()| proto::RaiseEventResponse {})
+    }
+
+    pub(super) async fn terminate_instance(
+        self,
+        request: proto::TerminateRequest,
+    ) -> Result<proto::TerminateResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        self.client.get_status(&id).await.map_err(status_of)?;
+        let reason = request.output.unwrap_or_default();
+        let wanted =
+            Terminated { instance: request.instance_id, reason, recursive: request.recursive };
+        terminate(&self.client, wanted).await.map_err(status_of)?;
+        Ok(proto::TerminateResponse {})
+    }
+
+    pub(super) async fn suspend_instance(
+        self,
+        request: proto::SuspendRequest,
+    ) -> Result<proto::SuspendResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        let reason = request.reason.unwrap_or_default();
+        done_or_finished(self.client.suspend(&id, &reason).await)?;
+        Ok(proto::SuspendResponse {})
+    }
+
+    pub(super) async fn resume_instance(
+        self,
+        request: proto::ResumeRequest,
+    ) -> Result<proto::ResumeResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        done_or_finished(self.client.resume(&id).await)?;
+        Ok(proto::ResumeResponse {})
+    }
+
+    pub(super) async fn rewind_instance(
+        self,
+        request: proto::RewindInstanceRequest,
+    ) -> Result<proto::RewindInstanceResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        let rewound = rewind(&self.shared, &self.client, &id, request.reason).await;
+        rewound.map_err(|error| match error {
+            RewindError::NotFailed { .. } => Status::failed_precondition(error.to_string()),
+            RewindError::Store(error) | RewindError::History(HistoryError::Store(error)) => {
+                status_of(error)
+            }
+            RewindError::History(_) | RewindError::Encode { .. } => {
+                Status::internal(error.to_string())
+            }
+        })?;
+        Ok(proto::RewindInstanceResponse {})
+    }
+
+    pub(super) async fn restart_instance(
+        self,
+        request: proto::RestartInstanceRequest,
+    ) -> Result<proto::RestartInstanceResponse, Status> {
+        let id = id_of(&request.instance_id)?;
+        let status = self.client.get_status(&id).await.map_err(status_of)?;
+        if !status.state.is_finished() {
+            let why = format!("instance `{id}` has not ended; terminate it before it is restarted");
+            return Err(Status::failed_precondition(why));
+        }
+        let is_new = request.restart_with_new_instance_id;
+        let restarted = restart(&self.client, &status, is_new).await.map_err(status_of)?;
+        Ok(proto::RestartInstanceResponse { instance_id: restarted.to_string() })
+    }
+
+    /// Terminations are never graceful here: each takes effect at once.
+    pub(super) async fn skip_graceful_terminations(
+        self,
+        request: proto::SkipGracefulOrchestrationTerminationsRequest,
+    ) -> Result<proto::SkipGracefulOrchestrationTerminationsResponse, Status> {
+        let reason = request.reason.unwrap_or_default();
+        let mut left = Vec::new();
+        for instance in request.instance_batch.map(|batch| batch.instance_ids).unwrap_or_default() {
+            let ended = match InstanceId::new(&instance) {
+                Ok(id) => self.client.terminate(&id, &reason).await.is_ok(),
+                Err(_) => false,
+            };
+            if !ended {
+                left.push(instance);
+            }
+        }
+        Ok(proto::SkipGracefulOrchestrationTerminationsResponse { unterminated_instance_ids: left })
+    }
+
+    pub(super) async fn stream_history(
+        self,
+        request: proto::StreamInstanceHistoryRequest,
+    ) -> Result<Chunks, Status> {
+        let id = id_of(&request.instance_id)?;
+        let mut events = self.events(&id).await?;
+        if !request.for_work_item_processing {
+            events.extend(self.end_of(&id).await?);
+        }
+        let chunks: Vec<_> = events
+            .chunks(EVENTS_PER_CHUNK)
+            .map(|chunk| {
+                let events = chunk.iter().map(Encoded::decode).collect::<Result<_, _>>();
+                let events = events.map_err(|why| Status::internal(why.to_string()))?;
+                Ok(proto::HistoryChunk { events })
+            })
+            .collect();
+        Ok(stream::iter(chunks).boxed())
+    }
+
+    async fn events(&self, id: &InstanceId) -> Result<Vec<Encoded>, Status> {
+        let status = self.client.get_status(id).await.map_err(status_of)?;
+        if self.shared.names().is_orchestration(status.name.as_str()) {
+            // Code in Rust has no history in the protocol.
+            return Ok(Vec::new());
+        }
+        self.shared.history(id).await.map_err(|error| match error {
+            HistoryError::Store(error) => status_of(error),
+            HistoryError::Unfit { .. } => Status::internal(error.to_string()),
+        })
+    }
+
+    /// How an instance has ended, as the last events of its history.
+    async fn end_of(&self, id: &InstanceId) -> Result<Vec<Encoded>, Status> {
+        let status = self.client.get_status(id).await.map_err(status_of)?;
+        if !status.state.is_finished() {
+            return Ok(Vec::new());
+        }
+        let at = status.last_event_at;
+        let is_terminated = status.state == InstanceState::Terminated;
+        let Some(state) = self.state(id, true).await? else { return Ok(Vec::new()) };
+        let mut events = Vec::new();
+        if is_terminated {
+            let terminated =
+                proto::ExecutionTerminatedEvent { input: state.output.clone(), recurse: false };
+            events.push(Encoded::from(&event(at, Kind::ExecutionTerminated(terminated))));
+        }
+        let completed = proto::ExecutionCompletedEvent {
+            orchestration_status: state.orchestration_status,
+            result: state.output,
+            failure_details: state.failure_details,
+        };
+        events.push(Encoded::from(&event(at, Kind::ExecutionCompleted(completed))));
+        Ok(events)
+    }
+}
+
+/// What comes to an instance that has ended has no effect, as clients of the protocol expect.
+fn done_or_finished(done: reenact::Result<()>) -> Result<(), Status> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::Finished => Ok(()),
+        done => done.map_err(status_of),
+    }
+}
