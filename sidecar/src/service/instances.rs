@@ -88,19 +88,32 @@ impl Hub {
         self,
         request: proto::GetInstanceRequest,
     ) -> Result<proto::GetInstanceResponse, Status> {
-        self.wait(request, |status| status.state.is_finished()).await
+        let id = id_of(&request.instance_id)?;
+        match self.client.wait_for_status(&id, |_| false).await {
+            Ok(_) | Err(Error::NotFound { .. }) => self.get_instance(request).await,
+            // It goes on once it is mended.
+            Err(Error::Parked { .. }) => {
+                self.wait(request, |status| status.state.is_finished()).await
+            }
+            Err(error) => Err(status_of(error)),
+        }
     }
 
     async fn wait(
         self,
         request: proto::GetInstanceRequest,
-        is_wanted: impl FnMut(&reenact::InstanceStatus) -> bool,
+        is_wanted: impl Fn(&reenact::InstanceStatus) -> bool,
     ) -> Result<proto::GetInstanceResponse, Status> {
         let id = id_of(&request.instance_id)?;
-        match self.client.wait_for_status(&id, is_wanted).await {
-            // It has ended before what was waited for.
-            Ok(_) | Err(Error::Finished { .. } | Error::NotFound { .. }) => {}
-            Err(error) => return Err(status_of(error)),
+        let mut watch = self.client.watch(&id).map_err(status_of)?;
+        loop {
+            match self.client.get_status(&id).await {
+                Ok(status) if is_wanted(&status) => break,
+                Ok(_) => {}
+                Err(Error::NotFound { .. }) => break,
+                Err(error) => return Err(status_of(error)),
+            }
+            watch.changed().await.map_err(status_of)?;
         }
         self.get_instance(request).await
     }
