@@ -99,7 +99,7 @@ type Coming = Pin<Box<dyn Future<Output = Arrival> + Send>>;
 /// Something that has happened.
 enum Arrival {
     Decided(Result<Decision, ActivityError>),
-    Happened(Kind),
+    Happened(Box<Kind>),
     Raised(Result<AnyEvent, EventError>),
     Locked {
         section: String,
@@ -109,6 +109,12 @@ enum Arrival {
     /// A message has left, which nobody waits for.
     Sent,
     Cancelled,
+}
+
+impl Arrival {
+    fn happened(kind: Kind) -> Self {
+        Self::Happened(Box::new(kind))
+    }
 }
 
 impl Interpreter {
@@ -129,7 +135,7 @@ impl Interpreter {
                 Arrival::Decided(Err(error)) => {
                     return Err(Failure::from(&error).into_orchestration_error());
                 }
-                Arrival::Happened(kind) => self.news.push(event(self.ctx.now(), kind)),
+                Arrival::Happened(kind) => self.news.push(event(self.ctx.now(), *kind)),
                 Arrival::Raised(Ok(raised)) => {
                     self.await_event();
                     self.raised(raised);

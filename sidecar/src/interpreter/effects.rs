@@ -56,7 +56,7 @@ impl Interpreter {
         let called = CalledActivity::of(call, is_rust);
         let result = self.ctx.schedule_activity_by_name::<_, Text>(name.as_str(), &called);
         self.inbox
-            .push(Box::pin(async move { Arrival::Happened(activity_ended(id, result.await)) }));
+            .push(Box::pin(async move { Arrival::happened(activity_ended(id, result.await)) }));
     }
 
     fn call_child(&mut self, id: i32, child: String, call: Call) {
@@ -81,13 +81,13 @@ impl Interpreter {
                     Err(ChildError::AlreadyExists { .. }) => free_and_call(ctx, child, begin).await,
                     result => result.map_err(|error| Failure::from(&error)),
                 };
-                Arrival::Happened(child_ended(id, result))
+                Arrival::happened(child_ended(id, result))
             }));
             return;
         }
         // An id that was called before: the child of before has ended, and makes room.
         self.inbox.push(Box::pin(async move {
-            Arrival::Happened(child_ended(id, free_and_call(ctx, child, begin).await))
+            Arrival::happened(child_ended(id, free_and_call(ctx, child, begin).await))
         }));
     }
 
@@ -115,7 +115,7 @@ impl Interpreter {
 
     pub(super) fn child_failed(&self, id: i32, failure: Failure) {
         let ended = child_ended(id, Err(failure));
-        self.inbox.push(Box::pin(std::future::ready(Arrival::Happened(ended))));
+        self.inbox.push(Box::pin(std::future::ready(Arrival::happened(ended))));
     }
 
     pub(super) fn set_timer(&self, id: i32, at: Timestamp) {
@@ -124,14 +124,14 @@ impl Interpreter {
         self.inbox.push(Box::pin(async move {
             timer.await;
             let fired = proto::TimerFiredEvent { fire_at: Some(time_of(at)), timer_id: id };
-            Arrival::Happened(Kind::TimerFired(fired))
+            Arrival::happened(Kind::TimerFired(fired))
         }));
     }
 
     fn operate(&self, operation: Operation) {
         let request_id = operation.request.clone();
         let failed = |request_id, failure: Failure| {
-            Arrival::Happened(Kind::EntityOperationFailed(proto::EntityOperationFailedEvent {
+            Arrival::happened(Kind::EntityOperationFailed(proto::EntityOperationFailedEvent {
                 request_id,
                 failure_details: Some(failure.into()),
             }))
@@ -158,7 +158,7 @@ impl Interpreter {
                         request_id,
                         output: output.into_option(),
                     };
-                    Arrival::Happened(Kind::EntityOperationCompleted(completed))
+                    Arrival::happened(Kind::EntityOperationCompleted(completed))
                 }
                 Err(EntityCallError::Refused(failure)) => failed(request_id, failure),
                 Err(other) => {

@@ -70,7 +70,7 @@ impl Interpreter {
         let watched = WatchedChild { instance, name: call.name, start, reason };
         let ended = self.ctx.schedule_activity_by_name::<_, Ended>(WATCH_CHILD, &watched);
         self.inbox
-            .push(Box::pin(async move { Arrival::Happened(watched_child_ended(id, ended.await)) }));
+            .push(Box::pin(async move { Arrival::happened(watched_child_ended(id, ended.await)) }));
     }
 }
 
