@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reenact_core::{Name, ShardId};
 use reenact_providers::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
-    Quarantined, Sharing, SharingHost,
+    Quarantined, Sharing, SharingHost, Waiting,
 };
 
 use crate::metrics::{QueueRecorder, StoreRecorder};
@@ -133,7 +133,7 @@ impl Sharing for CountedQueues {
         self.counts.checked(self.sharing.discard(id).await)
     }
 
-    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+    async fn waiting(&self) -> Result<Option<Waiting>, ProviderError> {
         self.counts.checked(self.sharing.waiting().await)
     }
 

@@ -94,7 +94,10 @@ pub use finding::{Finding, Severity};
 pub use local::{Local, LocalOptions, check_machine};
 pub use memory::InMemory;
 pub use router::{Delivery, DeliveryId, ExternalEventRouter, Message};
-pub use sharing::{Membership, QuarantineId, Quarantined, QueueOf, Sharing, SharingHost, balance};
+pub use sharing::{
+    Membership, OldestMessage, QuarantineId, Quarantined, QueueOf, Sharing, SharingHost, Waiting,
+    balance,
+};
 pub use store::{
     AttributeFilter, Batch, Epoch, FirstByTime, HistoryStore, InstanceCounts, InstanceFilter,
     InstancePage, InstanceState, InstanceSummary, Lease, LoadedInstance, PageRequest, Provider,

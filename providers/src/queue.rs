@@ -31,6 +31,7 @@ struct Arrival(u64);
 
 struct Queued {
     attempts: u32,
+    sent_at: Timestamp,
     message: Message,
 }
 
@@ -42,7 +43,7 @@ struct HandedOut {
 
 impl Queue {
     /// Puts a message at the end, unless its key is in the queue. `Throttled` when it is full.
-    pub(crate) fn push(&mut self, message: Message) -> Result<(), ProviderError> {
+    pub(crate) fn push(&mut self, message: Message, now: Timestamp) -> Result<(), ProviderError> {
         if self.keys.contains(&message.key) {
             return Ok(());
         }
@@ -51,7 +52,7 @@ impl Queue {
         }
         self.keys.insert(message.key.clone());
         self.arrivals += 1;
-        self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, message });
+        self.waiting.insert(Arrival(self.arrivals), Queued { attempts: 0, sent_at: now, message });
         Ok(())
     }
 
@@ -71,6 +72,12 @@ impl Queue {
     /// How many messages it has, those that are handed out included.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// When the oldest message was sent that nobody has in hand.
+    pub(crate) fn oldest(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.take_back(now);
+        self.waiting.first_key_value().map(|(_, queued)| queued.sent_at)
     }
 
     /// When the next message that is handed out becomes visible again.
@@ -134,6 +141,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use reenact_core::InstanceId;
 
@@ -148,23 +156,28 @@ mod tests {
     fn a_full_queue_asks_for_patience_until_a_message_is_acknowledged() {
         let mut queue = Queue::default();
         for key in 0..MAX_QUEUED_MESSAGES {
-            queue.push(message(key)).unwrap();
+            queue.push(message(key), Timestamp::EPOCH).unwrap();
         }
-        let refused = queue.push(message(MAX_QUEUED_MESSAGES));
+        let refused = queue.push(message(MAX_QUEUED_MESSAGES), Timestamp::EPOCH);
         assert!(matches!(refused, Err(ProviderError::Throttled { .. })));
-        queue.push(message(0)).expect("a message that is in the queue already is no burden");
+        queue
+            .push(message(0), Timestamp::EPOCH)
+            .expect("a message that is in the queue already is no burden");
 
         let delivery = queue.take(1, Timestamp::EPOCH).remove(0);
-        assert!(queue.push(message(MAX_QUEUED_MESSAGES)).is_err(), "handed out is not gone");
+        assert!(
+            queue.push(message(MAX_QUEUED_MESSAGES), Timestamp::EPOCH).is_err(),
+            "handed out is not gone"
+        );
         queue.acknowledge(delivery.id);
-        queue.push(message(MAX_QUEUED_MESSAGES)).expect("there is room again");
+        queue.push(message(MAX_QUEUED_MESSAGES), Timestamp::EPOCH).expect("there is room again");
     }
 
     #[test]
     fn a_message_that_comes_back_is_ahead_of_those_that_came_later() {
         let mut queue = Queue::default();
-        queue.push(message(1)).unwrap();
-        queue.push(message(2)).unwrap();
+        queue.push(message(1), Timestamp::EPOCH).unwrap();
+        queue.push(message(2), Timestamp::EPOCH).unwrap();
         queue.take(1, Timestamp::EPOCH);
         let keys = |deliveries: Vec<Delivery>| -> Vec<String> {
             deliveries.into_iter().map(|delivery| delivery.message.key).collect()
@@ -175,10 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_message_is_the_first_that_nobody_has_in_hand() {
+        let (second, end) = (Duration::from_secs(1), Timestamp::EPOCH + VISIBILITY_TIME);
+        let mut queue = Queue::default();
+        assert_eq!(queue.oldest(Timestamp::EPOCH), None);
+        queue.push(message(1), Timestamp::EPOCH).unwrap();
+        queue.push(message(2), Timestamp::EPOCH + second).unwrap();
+        assert_eq!(queue.oldest(Timestamp::EPOCH + second), Some(Timestamp::EPOCH));
+        queue.take(1, Timestamp::EPOCH);
+        assert_eq!(queue.oldest(Timestamp::EPOCH), Some(Timestamp::EPOCH + second));
+        queue.take(1, end - second);
+        assert_eq!(queue.oldest(end - second), None, "both are in hand");
+        assert_eq!(queue.oldest(end), Some(Timestamp::EPOCH), "the first is not any more");
+    }
+
+    #[test]
     fn a_delivery_that_was_extended_outlives_later_ones() {
         let mut queue = Queue::default();
-        queue.push(message(1)).unwrap();
-        queue.push(message(2)).unwrap();
+        queue.push(message(1), Timestamp::EPOCH).unwrap();
+        queue.push(message(2), Timestamp::EPOCH).unwrap();
         let half = Timestamp::EPOCH + VISIBILITY_TIME / 2;
         let deliveries = queue.take(2, Timestamp::EPOCH);
         queue.extend(deliveries[0].id, half).unwrap();
@@ -192,7 +220,7 @@ mod tests {
     #[test]
     fn a_late_acknowledgement_leaves_the_newer_delivery_alone() {
         let mut queue = Queue::default();
-        queue.push(message(1)).unwrap();
+        queue.push(message(1), Timestamp::EPOCH).unwrap();
         let late = queue.take(1, Timestamp::EPOCH).remove(0);
         let newer = queue.take(1, Timestamp::EPOCH + VISIBILITY_TIME).remove(0);
         queue.acknowledge(late.id);

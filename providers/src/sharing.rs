@@ -80,12 +80,12 @@ pub trait Sharing: Send + Sync + 'static {
     /// The errors of the medium.
     async fn discard(&self, id: &QuarantineId) -> Result<(), ProviderError>;
 
-    /// How many messages are in the queues of all shards, those in hand included: never fewer than there are. Takes
-    /// none of them. `None` where that is not known, which is the default.
+    /// What is in the queues of all shards. Takes nothing of it. `None` where that is not known, which is the
+    /// default.
     ///
     /// # Errors
     /// The errors of the medium.
-    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+    async fn waiting(&self) -> Result<Option<Waiting>, ProviderError> {
         Ok(None)
     }
 
@@ -96,6 +96,34 @@ pub trait Sharing: Send + Sync + 'static {
     /// The errors of the medium.
     async fn hosts(&self) -> Result<Vec<SharingHost>, ProviderError> {
         Ok(Vec::new())
+    }
+}
+
+/// What is in the queues of all shards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many messages, those in hand included: never fewer than there are.
+    pub messages: u64,
+    /// The oldest of those that nobody has in hand, if there is one.
+    pub oldest: Option<OldestMessage>,
+}
+
+/// The message that waits longest, of those that nobody has in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OldestMessage {
+    /// The shard in whose queue it is.
+    pub shard: ShardId,
+    /// When it was sent, by the clock of the store.
+    pub sent_at: Timestamp,
+}
+
+impl Waiting {
+    /// Adds the queue of one more shard: how many messages it has, and when the oldest was sent that nobody has in
+    /// hand.
+    pub fn add(&mut self, shard: ShardId, messages: u64, oldest: Option<Timestamp>) {
+        self.messages += messages;
+        let oldest = oldest.map(|sent_at| OldestMessage { shard, sent_at });
+        self.oldest = self.oldest.into_iter().chain(oldest).min_by_key(|oldest| oldest.sent_at);
     }
 }
 

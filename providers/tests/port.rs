@@ -82,6 +82,7 @@ macro_rules! suite {
                 a_queue_that_is_not_there_is_not_found,
                 a_received_message_is_hidden,
                 hidden_messages_are_counted_and_removed_ones_are_not,
+                the_oldest_message_is_one_that_is_visible,
                 a_message_comes_again_after_its_time_and_counts,
                 messages_are_received_up_to_the_limit,
                 no_more_than_32_messages_are_received_at_once,

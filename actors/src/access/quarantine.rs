@@ -45,7 +45,8 @@ impl Access {
     /// # Errors
     /// [`Error::NotShared`], [`Error::Store`].
     pub async fn waiting(&self) -> Result<Option<u64>> {
-        Ok(self.remote()?.sharing.waiting().await?)
+        let waiting = self.remote()?.sharing.waiting().await?;
+        Ok(waiting.map(|waiting| waiting.messages))
     }
 
     fn remote(&self) -> Result<&QueueClient> {

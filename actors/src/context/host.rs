@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::{DashMap, DashSet};
 use futures_util::FutureExt;
-use reenact_core::{InstanceId, ShardId};
-use reenact_providers::{InstanceCounts, Lease, Membership, ProviderError, ShardLease};
+use reenact_core::{InstanceId, ShardId, Timestamp};
+use reenact_providers::{InstanceCounts, Lease, Membership, ProviderError, ShardLease, Waiting};
 use tokio::sync::{Notify, RwLock, watch};
 
 use super::Asked;
@@ -88,7 +88,7 @@ pub(crate) struct HostContext {
     /// How many instances the store has.
     pub(crate) counted_instances: Asked<InstanceCounts>,
     /// How many messages wait in the queues of all shards.
-    pub(crate) queued: Asked<u64>,
+    pub(crate) queued: Asked<(Timestamp, Waiting)>,
     pub(crate) tasks: Tasks,
     /// Whether the host ends gracefully: the end of its shards is no failure then.
     pub(crate) closing: AtomicBool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reenact_providers::{InstanceFilter, InstanceState};
+use reenact_providers::{InstanceFilter, InstanceState, Waiting};
 
 use super::host::HostContext;
 use crate::metrics::{HostMetrics, OTHER};
@@ -42,10 +42,18 @@ impl HostContext {
         }
         if let Some(queues) = &self.store.queue_client {
             let queued = self.queued.look(metrics.at, || {
-                let sharing = queues.sharing.clone();
-                async move { sharing.waiting().await.ok().flatten() }
+                let (sharing, clock) = (queues.sharing.clone(), self.store.clock.clone());
+                async move {
+                    let waiting = sharing.waiting().await.ok().flatten();
+                    waiting.map(|waiting| (clock.now(), waiting))
+                }
             });
-            metrics.queues.waiting = queued.map(|messages| *messages);
+            if let Some((asked_at, Waiting { messages, oldest })) = queued.as_deref().copied() {
+                let age = oldest.map(|oldest| asked_at.since(oldest.sent_at)).unwrap_or_default();
+                metrics.queues.waiting = Some(messages);
+                metrics.queues.oldest_seconds = Some(age.as_secs_f64());
+                metrics.queues.oldest_shard = oldest.map(|oldest| oldest.shard.0);
+            }
         }
         metrics.store.unarchived_bytes = self.store.histories.unarchived_bytes();
         metrics.shards.held = self.leases_held.len() as u64;

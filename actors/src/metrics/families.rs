@@ -255,17 +255,19 @@ impl HostMetrics {
 
     fn of_the_store(&self) -> Vec<Family<'_>> {
         let (queues, shards, store) = (&self.queues, &self.shards, &self.store);
-        let known = |number: Option<u64>| {
-            number
-                .map(|number| Point { labels: vec![], value: number as f64 })
-                .into_iter()
-                .collect()
+        let known = |number: Option<f64>| {
+            number.map(|value| Point { labels: vec![], value }).into_iter().collect()
         };
         vec![
             gauges(
                 "reenact_queue_waiting",
                 "Messages in the queues of all shards, as the store has said last.",
-                known(queues.waiting),
+                known(queues.waiting.map(|messages| messages as f64)),
+            ),
+            gauges(
+                "reenact_queue_oldest_seconds",
+                "How old the oldest message in these queues was that no host had in hand.",
+                known(queues.oldest_seconds),
             ),
             counter("reenact_queue_sent_total", "Messages that were sent.", queues.sent),
             counter(
@@ -299,7 +301,7 @@ impl HostMetrics {
             gauges(
                 "reenact_store_unarchived_bytes",
                 "Bytes in the journals that the archive does not have yet.",
-                known(store.unarchived_bytes),
+                known(store.unarchived_bytes.map(|bytes| bytes as f64)),
             ),
             counters(
                 "reenact_store_errors_total",

@@ -167,6 +167,11 @@ pub struct QueueMetrics {
     /// same. The store is asked in the background when somebody looks, once a minute at most. So the first look
     /// finds nothing, and the next one finds the answer.
     pub waiting: Option<u64>,
+    /// How old the oldest message in these queues was that no host had in hand, in seconds by the clock of the store;
+    /// 0 where there was none. Asked as `waiting` is, and `None` where that is.
+    pub oldest_seconds: Option<f64>,
+    /// The shard in whose queue that message was, if there was one.
+    pub oldest_shard: Option<u32>,
     /// Messages that this host has sent.
     pub sent: u64,
     /// Messages that this host has received, those that came again included.

@@ -200,6 +200,8 @@ impl QueueRecorder {
     fn snapshot(&self) -> QueueMetrics {
         QueueMetrics {
             waiting: None,
+            oldest_seconds: None,
+            oldest_shard: None,
             sent: self.sent.get(),
             received: self.received.get(),
             redelivered: self.redelivered.get(),

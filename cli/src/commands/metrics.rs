@@ -92,7 +92,10 @@ fn host(metrics: &HostMetrics) -> Vec<(&'static str, Shown)> {
     ];
     if queues.sent + queues.received + queues.waiting.unwrap_or_default() > 0 {
         let wait = queues.waiting.map(|waiting| format!(", {waiting} wait")).unwrap_or_default();
-        let text = format!("{} sent, {} received{wait}", queues.sent, queues.received);
+        let oldest = queues.oldest_seconds.filter(|_| queues.oldest_shard.is_some());
+        let oldest = oldest.map(|seconds| format!(", the oldest for {seconds:.0}s"));
+        let oldest = oldest.unwrap_or_default();
+        let text = format!("{} sent, {} received{wait}{oldest}", queues.sent, queues.received);
         pairs.push(("queues", text.into()));
     }
     let waiting = admission.messages_waiting + admission.instances_waiting;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reenact_core::Timestamp;
 
 use super::port::{
     BlobPage, Etag, Got, LeaseId, Metadata, Only, PortError, QueueMessage, StoragePort,
@@ -151,6 +152,11 @@ impl StoragePort for Counted {
     async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
         count(&self.counters.others);
         self.port.queue_length(queue).await
+    }
+
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError> {
+        count(&self.counters.others);
+        self.port.oldest_message(queue).await
     }
 
     async fn receive(

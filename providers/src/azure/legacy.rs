@@ -18,6 +18,7 @@ use azure_core_legacy::{RetryOptions, TransportOptions, Url};
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
 use azure_storage_queues::{QueueServiceClient, QueueServiceClientBuilder};
+use reenact_core::Timestamp;
 
 use super::connection::{Access, Connection, InvalidConnection, Options};
 use super::names;
@@ -145,6 +146,10 @@ impl StoragePort for Storage {
 
     async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
         with_context("count", queue, queues::length(self, queue).await)
+    }
+
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError> {
+        with_context("look into", queue, queues::oldest(self, queue).await)
     }
 
     async fn receive(

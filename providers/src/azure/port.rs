@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reenact_core::Timestamp;
 
 /// What a hub needs of Azure Storage.
 #[async_trait]
@@ -65,6 +66,10 @@ pub trait StoragePort: Debug + Send + Sync + 'static {
     /// About how many messages a queue has, those that are hidden included: never less than there are.
     /// `NotFound` when there is no such queue.
     async fn queue_length(&self, queue: &str) -> Result<u64, PortError>;
+
+    /// When the oldest of the visible messages was sent, of the 32 that the service shows; `None` when none is
+    /// visible. Takes none of them. `NotFound` when there is no such queue.
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError>;
 
     /// Takes up to `limit` messages (at most 32) that are visible, and hides them for so long.
     /// `NotFound` when there is no such queue.

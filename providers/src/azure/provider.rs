@@ -14,7 +14,7 @@ use crate::{
     Batch, Delivery, DeliveryId, ExternalEventRouter, HistoryStore, InstanceCounts, InstanceFilter,
     InstancePage, InstanceSummary, Lease, LoadedInstance, Membership, Message, PageRequest,
     Provider, ProviderError, QuarantineId, Quarantined, QueueOf, ShardHolder, ShardLease, Sharing,
-    SharingHost, TimeOrder, TimerScheduler, TurnPage,
+    SharingHost, TimeOrder, TimerScheduler, TurnPage, Waiting,
 };
 
 impl Provider for Azure {
@@ -194,7 +194,7 @@ impl Sharing for Azure {
         self.inner.client.run(Arc::clone(&self.inner.queues).done(delivery)).await
     }
 
-    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+    async fn waiting(&self) -> Result<Option<Waiting>, ProviderError> {
         self.inner.client.run(Arc::clone(&self.inner.queues).waiting()).await.map(Some)
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reenact_core::ShardId;
+use reenact_core::{ShardId, Timestamp};
 
 use self::envelope::{Envelope, Unreadable};
 use super::client::{Client, shard_name};
@@ -19,6 +19,7 @@ use super::port::{PortError, PortErrorKind, QueueMessage};
 use crate::limits::check_message;
 use crate::{
     Backoff, Delivery, DeliveryId, Message, ProviderError, Quarantined, QueueOf, TimerScheduler,
+    Waiting,
 };
 
 /// Most messages in one answer of the service.
@@ -319,17 +320,28 @@ impl Queues {
         }
     }
 
-    /// How many messages the queues of all shards have.
-    pub(super) async fn waiting(self: Arc<Self>) -> Result<u64, ProviderError> {
-        let mut waiting = 0;
+    /// What the queues of all shards have. A request for each, and one more for each that is not empty.
+    pub(super) async fn waiting(self: Arc<Self>) -> Result<Waiting, ProviderError> {
+        let mut waiting = Waiting::default();
         for shard in (0..self.shards).map(ShardId) {
-            let queue = self.name_of(&QueueOf::Shard(shard));
-            match self.client.patiently(|| self.client.port().queue_length(&queue)).await {
+            match self.waiting_for(shard).await {
                 Err(error) if error.is_missing_queue() => {}
-                length => waiting += length.map_err(PortError::into_provider_error)?,
+                queue => {
+                    let (messages, oldest) = queue.map_err(PortError::into_provider_error)?;
+                    waiting.add(shard, messages, oldest);
+                }
             }
         }
         Ok(waiting)
+    }
+
+    async fn waiting_for(&self, shard: ShardId) -> Result<(u64, Option<Timestamp>), PortError> {
+        let (queue, port) = (self.name_of(&QueueOf::Shard(shard)), self.client.port());
+        let messages = self.client.patiently(|| port.queue_length(&queue)).await?;
+        if messages == 0 {
+            return Ok((0, None));
+        }
+        Ok((messages, self.client.patiently(|| port.oldest_message(&queue)).await?))
     }
 
     /// What was delivered long ago is in other hands.

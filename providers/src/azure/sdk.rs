@@ -15,6 +15,7 @@ use azure_core::error::ErrorKind;
 use azure_core::http::{ClientOptions, RetryOptions, Transport, Url};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use azure_storage_queue::{QueueServiceClient, QueueServiceClientOptions};
+use reenact_core::Timestamp;
 
 use super::connection::{Access, Connection, InvalidConnection, Options};
 use super::names;
@@ -158,6 +159,10 @@ impl StoragePort for Storage {
 
     async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
         with_context("count", queue, queues::length(self, queue).await)
+    }
+
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError> {
+        with_context("look into", queue, queues::oldest(self, queue).await)
     }
 
     async fn receive(

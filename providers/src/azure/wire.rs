@@ -21,8 +21,8 @@ pub(crate) use call::Call;
 pub(crate) use failure::Failure;
 use sign::signature;
 pub(crate) use values::{
-    etag, existing_is_no_error, got, messages, no_lease_is_no_error, no_such_name,
-    nothing_after_the_end, quoted, range, seconds,
+    ALL_MESSAGES, etag, existing_is_no_error, got, messages, no_lease_is_no_error, no_such_name,
+    nothing_after_the_end, quoted, range, seconds, time,
 };
 
 /// How long a connection is kept that nobody uses, in seconds. Under the five seconds after which

@@ -11,7 +11,7 @@ use crate::codec::{self, Codec, CodecError, EncodedThing};
 use crate::limits::{MAX_QUARANTINE_DETAILS_BYTES, check_message};
 use crate::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
-    Quarantined, Sharing, SharingHost,
+    Quarantined, Sharing, SharingHost, Waiting,
 };
 
 pub(super) struct EncodedSharing {
@@ -206,7 +206,7 @@ impl Sharing for EncodedSharing {
         self.sharing.discard(id).await
     }
 
-    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
+    async fn waiting(&self) -> Result<Option<Waiting>, ProviderError> {
         self.sharing.waiting().await
     }
 

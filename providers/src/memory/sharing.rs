@@ -14,7 +14,7 @@ use crate::limits::{LEASE_TIME, VISIBILITY_TIME, check_message};
 use crate::queue::SharedQueue;
 use crate::{
     Delivery, DeliveryId, ExternalEventRouter, Membership, Message, ProviderError, QuarantineId,
-    Quarantined, Sharing, SharingHost, TimerScheduler, balance,
+    Quarantined, Sharing, SharingHost, TimerScheduler, Waiting, balance,
 };
 
 /// What the hosts of one store share, besides its shards.
@@ -110,7 +110,7 @@ impl Sharing for Shared {
     async fn send_to(&self, tag: &Name, message: Message) -> Result<(), ProviderError> {
         check_message(&message, self.shards.takes_large)?;
         let queue = self.queue_of(tag);
-        queue.queue().push(message)?;
+        queue.queue().push(message, self.now())?;
         queue.announce();
         Ok(())
     }
@@ -136,8 +136,13 @@ impl Sharing for Shared {
         Ok(())
     }
 
-    async fn waiting(&self) -> Result<Option<u64>, ProviderError> {
-        Ok(Some(self.shards.queues.iter().map(|queue| queue.queue().len() as u64).sum()))
+    async fn waiting(&self) -> Result<Option<Waiting>, ProviderError> {
+        let (mut waiting, now) = (Waiting::default(), self.now());
+        for (shard, queue) in (0..).map(ShardId).zip(&self.shards.queues) {
+            let mut queue = queue.queue();
+            waiting.add(shard, queue.len() as u64, queue.oldest(now));
+        }
+        Ok(Some(waiting))
     }
 
     async fn quarantine(&self, what: Quarantined) -> Result<(), ProviderError> {
@@ -194,7 +199,7 @@ impl ExternalEventRouter for ShardQueues {
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
         let queue = self.of(shard)?;
         check_message(&message, self.takes_large)?;
-        queue.queue().push(message)?;
+        queue.queue().push(message, self.clock.now())?;
         queue.announce();
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reenact_core::Timestamp;
 use reenact_providers::azure::port::{
     BlobPage, Etag, Got, LeaseId, Metadata, Only, PortError, PortErrorKind, QueueMessage,
     StoragePort,
@@ -252,6 +253,11 @@ impl StoragePort for FaultyPort {
     async fn queue_length(&self, queue: &str) -> Result<u64, PortError> {
         let (port, name) = (Arc::clone(&self.port), queue.to_owned());
         self.request("count", queue, async move { port.queue_length(&name).await }).await
+    }
+
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError> {
+        let (port, name) = (Arc::clone(&self.port), queue.to_owned());
+        self.request("look", queue, async move { port.oldest_message(&name).await }).await
     }
 
     async fn receive(

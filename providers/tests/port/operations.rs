@@ -19,7 +19,7 @@ pub(crate) struct Operation {
 
 /// In an order in which all of them succeed but for the receipts that they make up. The container
 /// must not be there; the queue is given.
-pub(crate) const OPERATIONS: [Operation; 15] = [
+pub(crate) const OPERATIONS: [Operation; 16] = [
     Operation { kind: Kind::CreateContainer, run: |port, _| port.create_container() },
     Operation { kind: Kind::Put, run: |port, _| Box::pin(async { put(port).await.map(drop) }) },
     Operation {
@@ -43,6 +43,10 @@ pub(crate) const OPERATIONS: [Operation; 15] = [
     Operation {
         kind: Kind::CountMessages,
         run: |port, queue| Box::pin(async { port.queue_length(queue).await.map(drop) }),
+    },
+    Operation {
+        kind: Kind::Peek,
+        run: |port, queue| Box::pin(async { port.oldest_message(queue).await.map(drop) }),
     },
     Operation {
         kind: Kind::Receive,

@@ -26,6 +26,7 @@ pub(crate) async fn a_queue_that_is_not_there_is_not_found(stage: &Stage) {
     assert_eq!(failure(port.send(&queue, "one").await), "not found");
     assert_eq!(failure(port.receive(&queue, 1, LONG).await), "not found");
     assert_eq!(failure(port.queue_length(&queue).await), "not found");
+    assert_eq!(failure(port.oldest_message(&queue).await), "not found");
     assert_eq!(failure(port.remove(&queue, "id", "receipt").await), "not found");
     assert_eq!(failure(port.extend(&queue, "id", "receipt", LONG).await), "not found");
 }
@@ -39,6 +40,19 @@ pub(crate) async fn hidden_messages_are_counted_and_removed_ones_are_not(stage: 
     assert_eq!(count().await, 2);
     stage.port.remove(&stage.queue, &received.id, &received.receipt).await.unwrap();
     assert_eq!(count().await, 1);
+}
+
+pub(crate) async fn the_oldest_message_is_one_that_is_visible(stage: &Stage) {
+    let oldest = async || stage.port.oldest_message(&stage.queue).await.unwrap();
+    assert_eq!(oldest().await, None);
+    stage.port.send(&stage.queue, "one").await.unwrap();
+    let first = oldest().await.expect("it is visible");
+    stage.port.send(&stage.queue, "two").await.unwrap();
+    assert_eq!(oldest().await, Some(first), "looking takes nothing");
+    let received = receive(stage, 32, LONG).await;
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].attempt, 1, "a look is no attempt");
+    assert_eq!(oldest().await, None, "both are hidden");
 }
 
 pub(crate) async fn a_received_message_is_hidden(stage: &Stage) {

@@ -46,6 +46,7 @@ struct Queued {
     id: String,
     receipt: String,
     attempt: u32,
+    sent: Timestamp,
     visible: Timestamp,
     text: String,
 }
@@ -251,7 +252,8 @@ impl StoragePort for FakeStorage {
         state.requests += 1;
         let id = state.count().to_string();
         let text = text.to_owned();
-        let message = Queued { id, receipt: String::new(), attempt: 0, visible: now, text };
+        let (receipt, attempt) = (String::new(), 0);
+        let message = Queued { id, receipt, attempt, sent: now, visible: now, text };
         state.queue("send to", queue)?.push(message);
         Ok(())
     }
@@ -260,6 +262,15 @@ impl StoragePort for FakeStorage {
         let mut state = self.lock();
         state.requests += 1;
         Ok(state.queue("count", queue)?.len() as u64)
+    }
+
+    async fn oldest_message(&self, queue: &str) -> Result<Option<Timestamp>, PortError> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.requests += 1;
+        let messages = state.queue("look into", queue)?.iter();
+        let visible = messages.filter(|message| message.visible <= now).take(32);
+        Ok(visible.map(|message| message.sent).min())
     }
 
     async fn receive(

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use reenact_core::ShardId;
 use reenact_providers::limits::{MAX_ROUTED_BYTES, MAX_ROUTED_KEY_BYTES};
-use reenact_providers::{Delivery, ExternalEventRouter, Message, Provider};
+use reenact_providers::{Delivery, ExternalEventRouter, Message, Provider, Waiting};
 use tokio::task::JoinSet;
 
 use super::kit::{SHARD, assert_too_large, id_on, poll_once, within};
@@ -335,18 +335,24 @@ pub async fn a_queue_survives_reopening<H: Hub>(stage: &Stage<H>) {
     queue.assert_empty("marker", "what was acknowledged before the crash stays away").await;
 }
 
-/// A store that can count what waits counts it all, also what is in hand, until it is acknowledged.
+/// A store that can count what waits counts it all, also what is in hand, until it is acknowledged. The oldest
+/// message is one that nobody has in hand.
 pub async fn what_waits_is_counted_until_it_is_acknowledged<H: Hub>(stage: &Stage<H>) {
     let provider = stage.open().await;
     let sharing = provider.sharing().expect("a store that hosts share says so");
     let waiting = async || sharing.waiting().await.expect("what waits can be counted");
     let Some(before) = waiting().await else { return };
-    assert_eq!(before, 0, "nothing was sent");
+    assert_eq!(before, Waiting::default(), "nothing was sent");
     let queue = ShardQueue::of(SHARD, &provider);
     queue.send("one").await;
     queue.send("two").await;
-    let deliveries = queue.receive_all(1).await;
-    assert_eq!(waiting().await, Some(2), "what is in hand counts");
+    let both = waiting().await.expect("it could be counted before");
+    assert_eq!(both.messages, 2);
+    assert_eq!(both.oldest.map(|oldest| oldest.shard), Some(SHARD));
+    let deliveries = queue.receive_all(2).await;
+    let all_in_hand = Some(Waiting { messages: 2, oldest: None });
+    assert_eq!(waiting().await, all_in_hand, "what is in hand counts, and does not wait");
     queue.acknowledge(&deliveries[0]).await;
-    assert_eq!(waiting().await, Some(1), "what was acknowledged does not");
+    let one_in_hand = Some(Waiting { messages: 1, oldest: None });
+    assert_eq!(waiting().await, one_in_hand, "what was acknowledged does not");
 }

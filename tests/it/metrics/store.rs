@@ -3,9 +3,11 @@
 use std::future::IntoFuture;
 
 use super::{builder, waits};
+use crate::hosts::scene::{SHARDS, in_shard};
 use crate::kit::{AppendFault, Faulty, guard, pass_time_until, store, until};
+use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::providers::Provider;
+use reenact::providers::{Provider, Waiting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_are_held_until_the_host_has_ended() {
@@ -61,7 +63,7 @@ async fn what_waits_in_the_queues_of_the_store_is_known() {
     guard(instance.result()).await.unwrap();
     let sharing = faulty.sharing().unwrap();
     guard(async {
-        while sharing.waiting().await.unwrap() != Some(0) {
+        while sharing.waiting().await.unwrap() != Some(Waiting::default()) {
             tokio::task::yield_now().await;
         }
     })
@@ -74,6 +76,38 @@ async fn what_waits_in_the_queues_of_the_store_is_known() {
     for _ in 0..3 {
         assert_eq!(alone.metrics().queues.waiting, None, "it has no queues");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_age_of_the_oldest_message_in_a_queue_says_that_a_shard_has_no_host() {
+    let (memory, clock) = store();
+    let memory = memory.with_shards(SHARDS).shared();
+    // Its owner hangs: it keeps the shard, and does nothing.
+    let mut lease = memory.leases().acquire(ShardId(1), "one that hangs").await.unwrap();
+    let mut time_passes = async |time| {
+        for _ in 0..time {
+            clock.advance(Duration::from_secs(1));
+            lease = memory.leases().renew(&lease).await.unwrap();
+        }
+    };
+    let host = builder(memory.clone()).start().await.unwrap();
+    host.metrics();
+    until(|| host.metrics().queues.oldest_seconds.is_some()).await;
+    let queues = host.metrics().queues;
+    assert_eq!((queues.oldest_seconds, queues.oldest_shard), (Some(0.0), None), "nothing waits");
+
+    let client = Client::connect(memory.clone()).unwrap();
+    let waits_there = in_shard(1, "waits");
+    guard(client.raise_event(&waits_there, "Go", 1)).await.unwrap();
+    time_passes(30).await;
+    guard(client.raise_event(&waits_there, "Go", 2)).await.unwrap();
+    time_passes(60).await;
+    until(|| host.metrics().queues.waiting == Some(2)).await;
+    let metrics = host.metrics();
+    assert_eq!(metrics.queues.oldest_seconds, Some(90.0), "that of the first");
+    assert_eq!(metrics.queues.oldest_shard, Some(1));
+    let text = metrics.to_prometheus();
+    assert!(text.lines().any(|line| line == "reenact_queue_oldest_seconds 90"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use azure_storage_queues::operations::Message;
 use azure_storage_queues::{PopReceipt, QueueClient};
+use reenact_core::Timestamp;
 
 use super::{Storage, meaning, unreadable};
 use crate::azure::names;
@@ -36,6 +37,16 @@ pub(super) async fn length(storage: &Storage, name: &str) -> Result<u64, PortErr
     let metadata = queue(storage, name)?.get_metadata().into_future().await;
     let count = metadata.map_err(|error| meaning(&error))?.approximate_messages_count;
     u64::try_from(count).map_err(|_| unreadable("a number that is too large"))
+}
+
+pub(super) async fn oldest(
+    storage: &Storage,
+    name: &str,
+) -> Result<Option<Timestamp>, PortErrorKind> {
+    let peek = queue(storage, name)?.peek_messages().number_of_messages(wire::ALL_MESSAGES);
+    let answer = peek.into_future().await.map_err(|error| meaning(&error))?;
+    let times = answer.messages.into_iter().map(|message| message.insertion_time.unix_timestamp());
+    Ok(times.map(wire::time).min())
 }
 
 pub(super) async fn receive(

@@ -5,9 +5,11 @@ use std::time::Duration;
 use azure_core::http::headers::HeaderName;
 use azure_storage_queue::QueueClient;
 use azure_storage_queue::models::{
-    QueueClientGetPropertiesResultHeaders, QueueClientReceiveMessagesOptions,
-    QueueClientSendMessageOptions, QueueMessage as Text, ReceivedMessage,
+    QueueClientGetPropertiesResultHeaders, QueueClientPeekMessagesOptions,
+    QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions, QueueMessage as Text,
+    ReceivedMessage,
 };
+use reenact_core::Timestamp;
 
 use super::{NEVER_ENDING, Storage, meaning, unreadable};
 use crate::azure::names;
@@ -47,6 +49,26 @@ pub(super) async fn length(storage: &Storage, name: &str) -> Result<u64, PortErr
     let count = properties.map_err(|error| meaning(&error))?.approximate_messages_count();
     let count = count.ok().flatten().and_then(|count| u64::try_from(count).ok());
     count.ok_or_else(|| unreadable("no number of messages"))
+}
+
+pub(super) async fn oldest(
+    storage: &Storage,
+    name: &str,
+) -> Result<Option<Timestamp>, PortErrorKind> {
+    let options = QueueClientPeekMessagesOptions {
+        number_of_messages: Some(wire::ALL_MESSAGES.into()),
+        ..Default::default()
+    };
+    let answer = queue(storage, name)?.peek_messages(Some(options)).await;
+    let answer = answer.map_err(|error| meaning(&error))?;
+    let messages = answer.into_model().map_err(|error| meaning(&error))?;
+    let times = messages
+        .items
+        .unwrap_or_default()
+        .into_iter()
+        .map(|message| message.insertion_time.map(|time| wire::time(time.unix_timestamp())));
+    let times: Option<Vec<_>> = times.collect();
+    times.map(|times| times.into_iter().min()).ok_or_else(|| unreadable("a message without a time"))
 }
 
 pub(super) async fn receive(

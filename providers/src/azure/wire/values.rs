@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use reenact_core::Timestamp;
+
 use crate::azure::port::{Etag, Got, PortErrorKind};
 
-/// How many messages one request receives at most.
-const MESSAGES: u32 = 32;
+/// How many messages one request receives or shows at most.
+pub(crate) const ALL_MESSAGES: u8 = 32;
 
 /// Where a read ends that goes to the end of the blob, in bytes. No blob is as large.
 const AFTER_EVERY_END: u64 = i64::MAX as u64;
@@ -69,7 +71,12 @@ pub(crate) fn existing_is_no_error(kind: PortErrorKind) -> Result<(), PortErrorK
 
 /// How many messages to ask for: the service refuses other numbers.
 pub(crate) fn messages(limit: u32) -> u8 {
-    u8::try_from(limit.clamp(1, MESSAGES)).unwrap_or(1)
+    u8::try_from(limit.clamp(1, ALL_MESSAGES.into())).unwrap_or(1)
+}
+
+/// A time of the service, in seconds since 1970.
+pub(crate) fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(u64::try_from(seconds).unwrap_or_default().saturating_mul(1_000_000))
 }
 
 /// What the service answers to a name that it does not take.

@@ -38,6 +38,8 @@ pub enum Kind {
     Send,
     /// How many messages a queue has.
     CountMessages,
+    /// To look at the messages in a queue.
+    Peek,
     /// To take messages out of a queue.
     Receive,
     /// To hide a message for another while.
@@ -84,6 +86,7 @@ fn of_queues(request: &Request) -> Kind {
     let message = path.contains("/messages/");
     match request.method.as_str() {
         "POST" if messages => Kind::Send,
+        "GET" if messages && request.parameter("peekonly") == Some("true") => Kind::Peek,
         "GET" if messages => Kind::Receive,
         "GET" if request.parameter("comp") == Some("metadata") => Kind::CountMessages,
         "PUT" if message => Kind::Extend,
