@@ -132,7 +132,10 @@ impl RunTrace {
         let caller = received.filter(|received| received.relation == TraceRelation::Caller);
         let own = match caller {
             Some(received) => received.context.with_span(span),
-            None => seed.trace(span, received.is_none_or(|one| one.context.is_sampled())),
+            None => {
+                let is_sampled = received.is_none_or(|one| one.context.is_sampled());
+                Seed::of_trace(instance, run).trace(span, is_sampled)
+            }
         };
         #[cfg(feature = "otel")]
         {
@@ -196,6 +199,12 @@ impl Seed {
         hash.update(run.execution().0.to_be_bytes());
         hash.update(instance.as_str().as_bytes());
         Self(hash.finalize().into())
+    }
+
+    /// That of the trace of a run that has no caller's. It is the same for all executions that rewinds make of a run:
+    /// they have its seed.
+    fn of_trace(instance: &InstanceId, run: Run) -> Self {
+        Self::of(instance, Run::new(ExecutionId::FIRST, run.seed()))
     }
 
     /// A trace of its own, with this span.

@@ -11,3 +11,4 @@ mod order;
 mod orders;
 mod others;
 mod otlp;
+mod rewound;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, ActorRef};
+#[cfg(feature = "otel")]
+use reenact_core::Outbox;
 use reenact_core::limits::{MAX_LARGE_REWOUND_BYTES, MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
 use reenact_core::{
     Action, Attributes, Event, ExecutionId, History, RecordedTurn, Rewound, Sealed, Timestamp,
@@ -17,6 +19,7 @@ use crate::message::{InstanceMessage, RewindMessage};
 use crate::metrics::Tally;
 use crate::persistence::{Entry, PendingTurn};
 use crate::run::Run;
+use crate::telemetry::Story;
 use crate::trace::RunTrace;
 
 impl InstanceState {
@@ -28,6 +31,7 @@ impl InstanceState {
         message: RewindMessage,
     ) -> Result<(), ActorProcessingErr> {
         let RewindMessage { rewind, reply } = message;
+        let reason = rewind.reason.clone();
         let purges = self.shard.host.purges.clone();
         // A purge of a finished instance would remove what the new execution is built on.
         let not_purged = purges.read().await;
@@ -45,8 +49,11 @@ impl InstanceState {
         let read = self.shard.log().stored(&summary).await?;
         let now = self.shard.now();
         let takes_large = self.shard.host.store.takes_large_payloads;
+        let before = summary.clone();
+        let mut replaced = None;
         let next = read.map_err(|reason| self.unreadable(reason)).and_then(|(stored, turns)| {
             let history: History = turns.into_iter().collect();
+            replaced = story_of_replaced(&before, &history, now);
             let rewound = history.rewound(&self.instance, rewind, now).map_err(|none| {
                 Error::NoSuchPosition {
                     instance: self.instance.clone(),
@@ -62,6 +69,7 @@ impl InstanceState {
                 let pending = self.pending_execution(records, Vec::new());
                 let Some(mut pending) = pending else { return Ok(()) };
                 pending.answer = Some(reply.yes());
+                pending.story = replaced;
                 let execution = pending.record.as_ref().map(|turn| turn.summary.execution.0);
                 self.shard.make_durable(Entry::Turn(Box::new(pending)));
                 // The local activities belong to the execution that is replaced.
@@ -70,8 +78,8 @@ impl InstanceState {
                 // It is tried again, for whatever reason it was parked.
                 self.shard.host.routes.unpark(&self.instance);
                 self.everything_is_durable().await?;
-                let instance = &self.instance;
-                tracing::debug!(target: "reenact::instance", parent: None, %instance, execution, "an instance was rewound");
+                let (instance, orchestration) = (&self.instance, &before.name);
+                tracing::debug!(target: "reenact::instance", parent: None, %instance, %orchestration, execution, reason, "an instance was rewound");
                 // Released before the code runs, which may block its thread for ever.
                 drop(not_purged);
                 self.activate(myself).await?;
@@ -119,6 +127,20 @@ impl InstanceState {
         let execution = records.first().map(|record| record.summary.execution);
         Run::without_code(execution.unwrap_or(ExecutionId::FIRST))
     }
+}
+
+/// What is said of an execution that a rewind replaces, once that is durable.
+#[cfg(feature = "otel")]
+fn story_of_replaced(of: &InstanceSummary, history: &History, at: Timestamp) -> Option<Box<Story>> {
+    let outbox = Outbox::of(of.instance.clone(), history.turns());
+    let trace = RunTrace::of_log(of.execution, history.turns(), &outbox);
+    Story::of_replaced(of, history.turns(), at, &trace)
+}
+
+/// Without the feature `otel` there are no spans.
+#[cfg(not(feature = "otel"))]
+const fn story_of_replaced(_: &InstanceSummary, _: &History, _: Timestamp) -> Option<Box<Story>> {
+    None
 }
 
 /// All turns of the execution that a rewind makes.

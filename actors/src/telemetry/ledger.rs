@@ -4,6 +4,8 @@ mod waits;
 
 use std::collections::{BTreeMap, VecDeque};
 
+#[cfg(feature = "otel")]
+use reenact_core::ForkedFrom;
 use reenact_core::{CorrelationId, Event, Name, RecordedTurn, Timestamp, TraceContext};
 
 use self::waits::{Ready, Waits};
@@ -21,6 +23,12 @@ pub(crate) struct Ledger {
     /// When the execution began.
     #[cfg(feature = "otel")]
     pub(super) begun: Option<Timestamp>,
+    /// Of which log the first turns are a copy, where the instance is a fork.
+    #[cfg(feature = "otel")]
+    forked: Option<Box<ForkedFrom>>,
+    /// How often the execution was rewound; of a fork, its beginning counts as once.
+    #[cfg(feature = "otel")]
+    rewinds: u32,
 }
 
 /// The most commands in traces of their own that an execution remembers: a span has no more than 128 links.
@@ -66,6 +74,16 @@ pub(super) struct Asked {
     /// `cancel`, `terminate`, `suspend` or `resume`.
     pub(super) command: &'static str,
     pub(super) context: TraceContext,
+}
+
+/// What an execution is built on that does not begin with a start.
+#[cfg(feature = "otel")]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum BuiltOn<'a> {
+    /// The execution before it.
+    Rewound,
+    /// That of another instance.
+    Original(&'a ForkedFrom),
 }
 
 impl Fact {
@@ -122,6 +140,16 @@ impl Ledger {
         self.asked.iter()
     }
 
+    /// The execution that this one is built on, by a rewind or as a fork.
+    #[cfg(feature = "otel")]
+    pub(super) fn built_on(&self) -> Option<BuiltOn<'_>> {
+        match (&self.forked, self.rewinds) {
+            (None, 0) => None,
+            (Some(fork), 0 | 1) => Some(BuiltOn::Original(fork)),
+            _ => Some(BuiltOn::Rewound),
+        }
+    }
+
     fn follow_events(&mut self, turn: &RecordedTurn) -> Vec<Fact> {
         if turn.events.is_empty() {
             // What was superseded keeps its place.
@@ -143,6 +171,12 @@ impl Ledger {
         match event {
             #[cfg(feature = "otel")]
             Event::ExecutionStarted { .. } => self.begun = Some(at),
+            #[cfg(feature = "otel")]
+            Event::ExecutionForked { fork } => {
+                (self.forked, self.rewinds) = (Some(fork.clone()), 0);
+            }
+            #[cfg(feature = "otel")]
+            Event::ExecutionRewound { .. } => self.rewinds = self.rewinds.saturating_add(1),
             Event::TaskScheduled { id, name, .. } | Event::ChildScheduled { id, name, .. } => {
                 self.begins(*id, Some(name), at);
             }

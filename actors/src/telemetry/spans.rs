@@ -2,10 +2,12 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use reenact_core::{CorrelationId, Event, InstanceId, Name, RecordedTurn, RequestEvent, Timestamp};
+use reenact_core::{
+    CorrelationId, Event, ExecutionId, InstanceId, Name, RecordedTurn, RequestEvent, Timestamp,
+};
 use reenact_providers::InstanceSummary;
 
-use super::ledger::{Asked, Fact, Ledger, Open, Taken};
+use super::ledger::{Asked, BuiltOn, Fact, Ledger, Open, Taken};
 use crate::otel::{FinishedSpan, How, SpanLink, is_on};
 use crate::run::Run;
 use crate::trace::{ExecutionTrace, RunTrace, SpanOf};
@@ -32,10 +34,17 @@ pub(super) fn of_turn(
     if !is_on() || !turn.events.iter().zip(facts).any(ends) {
         return Vec::new();
     }
-    let trace = trace.of(&of.instance, run);
-    let begun = ledger.begun.unwrap_or(of.created_at);
-    let maker = Maker { of, at: turn.at, trace, begun, ledger };
+    let maker = Maker::new((of, turn.at), ledger, (run, trace));
     turn.events.iter().zip(facts).flat_map(|(event, fact)| maker.spans(event, fact)).collect()
+}
+
+/// The span of an execution that has not ended, and that a rewind replaces at this time.
+pub(super) fn of_replaced(
+    (of, at): (&InstanceSummary, Timestamp),
+    ledger: &Ledger,
+    (run, trace): (Run, &RunTrace),
+) -> FinishedSpan {
+    Maker::new((of, at), ledger, (run, trace)).of_execution("Rewound", How::CalledOff)
 }
 
 struct Maker<'a> {
@@ -45,6 +54,8 @@ struct Maker<'a> {
     /// When the execution began.
     begun: Timestamp,
     ledger: &'a Ledger,
+    /// The execution that this one is built on, with how that has come about.
+    before: Option<(ExecutionTrace, &'static str)>,
 }
 
 /// What a span says of its type.
@@ -64,7 +75,25 @@ const COMMANDED: Type =
 const STARTED: Type =
     Type { of: SpanOf::Child, name: "create_orchestration", kind: SpanKind::Producer };
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(
+        (of, at): (&'a InstanceSummary, Timestamp),
+        ledger: &'a Ledger,
+        (run, trace): (Run, &RunTrace),
+    ) -> Self {
+        let begun = ledger.begun.unwrap_or(of.created_at);
+        let before = ledger.built_on().and_then(|built_on| {
+            let (instance, execution, how) = match built_on {
+                BuiltOn::Original(fork) => (&fork.from, fork.execution, "fork"),
+                BuiltOn::Rewound => {
+                    (&of.instance, ExecutionId(run.execution().0.checked_sub(1)?), "rewind")
+                }
+            };
+            Some((trace.of(instance, Run::new(execution, run.seed())), how))
+        });
+        Self { of, at, trace: trace.of(&of.instance, run), begun, ledger, before }
+    }
+
     /// The spans that end with an event. That of the execution is the last.
     fn spans(&self, event: &Event, fact: &Fact) -> impl Iterator<Item = FinishedSpan> {
         let taken = fact.taken_by.iter().map(|Taken { id, wait, raised_in }| {
@@ -77,7 +106,8 @@ impl Maker<'_> {
 
     fn span(&self, event: &Event, fact: &Fact) -> Option<FinishedSpan> {
         if event.is_terminal() {
-            return Some(self.of_execution(event));
+            let (status, how) = end_of(event);
+            return Some(self.of_execution(status, how));
         }
         if let Event::EventSent { id, to, name, .. } = event {
             return Some(self.of_message(&SENT, *id, name, to));
@@ -157,15 +187,12 @@ impl Maker<'_> {
         span
     }
 
-    fn of_execution(&self, event: &Event) -> FinishedSpan {
-        let (status, how) = match event {
-            Event::ExecutionFailed { error } => ("Failed", How::Failed(error.to_string())),
-            Event::ExecutionTerminated { reason } => ("Terminated", How::Failed(reason.clone())),
-            Event::ExecutionCancelled { .. } => ("Canceled", How::CalledOff),
-            Event::ExecutionContinued { .. } => ("ContinuedAsNew", How::Well),
-            _ => ("Completed", How::Well),
-        };
-        let before = self.trace.linked.iter().cloned().map(SpanLink::to);
+    fn of_execution(&self, status: &'static str, how: How) -> FinishedSpan {
+        let built_on = self
+            .before
+            .iter()
+            .map(|(before, how)| SpanLink { to: before.own.clone(), command: Some(how) });
+        let before = self.trace.linked.iter().cloned().map(SpanLink::to).chain(built_on);
         let asked = self.ledger.asked().map(|Asked { command, context }| SpanLink {
             to: context.clone(),
             command: Some(command),
@@ -192,6 +219,17 @@ impl Maker<'_> {
             KeyValue::new("durabletask.task.execution_id", self.of.execution.to_string()),
             KeyValue::new("durabletask.task.status", status),
         ]
+    }
+}
+
+/// What the span of an execution says of its end.
+fn end_of(event: &Event) -> (&'static str, How) {
+    match event {
+        Event::ExecutionFailed { error } => ("Failed", How::Failed(error.to_string())),
+        Event::ExecutionTerminated { reason } => ("Terminated", How::Failed(reason.clone())),
+        Event::ExecutionCancelled { .. } => ("Canceled", How::CalledOff),
+        Event::ExecutionContinued { .. } => ("ContinuedAsNew", How::Well),
+        _ => ("Completed", How::Well),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "otel")]
+use reenact_core::Timestamp;
 use reenact_core::{Event, Machine, RecordedTurn};
 use reenact_providers::InstanceSummary;
 use tracing::Level;
@@ -92,6 +94,28 @@ impl Story {
         turns.iter().for_each(|turn| ledger.replay(turn));
         let facts = ledger.follow(end, |_, _| true);
         Some(Box::new(Self::with_spans(summary, end, (&ledger, facts), (run, trace))))
+    }
+
+    /// The story of the execution that a rewind replaces at this time: its span, if it has not ended. These are its
+    /// turns.
+    #[cfg(feature = "otel")]
+    pub(crate) fn of_replaced(
+        summary: &InstanceSummary,
+        turns: &[RecordedTurn],
+        at: Timestamp,
+        trace: &RunTrace,
+    ) -> Option<Box<Self>> {
+        let has_ended = turns.iter().flat_map(|turn| &*turn.events).any(Event::is_terminal);
+        let run = trace.run().filter(|_| crate::otel::is_on() && !has_ended)?;
+        let mut ledger = Ledger::default();
+        turns.iter().for_each(|turn| ledger.replay(turn));
+        let span = super::spans::of_replaced((summary, at), &ledger, (run, trace));
+        Some(Box::new(Self {
+            of: summary.clone(),
+            events: Arc::default(),
+            facts: Vec::new(),
+            spans: vec![span],
+        }))
     }
 
     /// An instance that has failed is mentioned even when nobody follows its life.
