@@ -138,7 +138,7 @@ impl Access {
         }
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         match &self.ways {
             Ways::OfHost(host) => &host.store,
             Ways::OfStore(store) | Ways::ReadOnly(store) => store,

@@ -1,6 +1,7 @@
 //! Looks through a store: is each history whole, and does what the store says of it agree?
 
 mod agree;
+mod beside;
 mod family;
 mod wrong;
 
@@ -11,6 +12,7 @@ use reenact_providers::{
 };
 
 use self::agree::disagreement;
+use self::beside::{check_queues, check_shards};
 use self::wrong::Wrong;
 use crate::access::Access;
 use crate::error::{Error, Result};
@@ -34,7 +36,8 @@ pub struct Looked {
 
 /// Looks at every instance of a store: its history can be read and decoded, is one that an execution can have
 /// written, and agrees with its summary, also on when it is to be woken; lists and counts agree with each other; and
-/// the clock of this machine is not before the newest event. Where no host works, parents and children agree as well:
+/// the clock of this machine is not before the newest event; what no turn refers to any more, and what waits in queues
+/// and in the quarantine, is named. Where no host works, parents and children agree as well:
 /// a child that is waited for is there, is of that parent, and has not ended. Changes nothing. `progress` is called after each instance.
 ///
 /// What the store itself can say of its files is not part of this: see `Provider::check`. Instances that go on
@@ -87,6 +90,8 @@ pub async fn check_store(
         next = page.next.map(|after| request.after(after));
     }
     findings.extend(check_counts(access, looked).await?);
+    findings.extend(check_shards(access).await?);
+    findings.extend(check_queues(access).await?);
     findings.extend(check_clock(newest, SystemClock.now()));
     findings
         .push(Finding::info("the store", format!("{} instances were looked at", looked.instances)));
@@ -123,7 +128,7 @@ async fn check_instance(
                 found => found,
             },
             Err(Error::NotFound { .. }) => Some(Wrong::rot("its history is not there".to_owned())),
-            Err(error) => return damage(&place, &error).map(Some),
+            Err(error) => return damage_with(&place, &error, Wrong::ROT).map(Some),
         };
         let Some(Wrong { what, advice }) = found else { return Ok(None) };
         // A host may have gone on with it meanwhile.
@@ -144,6 +149,10 @@ async fn read(access: &Access, of: &InstanceSummary) -> Result<Vec<RecordedTurn>
 
 /// Damage as a finding; any other failure ends the look.
 fn damage(place: &str, error: &Error) -> Result<Finding> {
+    damage_with(place, error, "keep a copy of the store, and put back what is known to be good")
+}
+
+fn damage_with(place: &str, error: &Error, advice: &str) -> Result<Finding> {
     let is_damage = match error {
         Error::Unreadable { .. } => true,
         Error::Store { source } => source.is_unreadable(),
@@ -152,7 +161,6 @@ fn damage(place: &str, error: &Error) -> Result<Finding> {
     if !is_damage {
         return Err(error.clone());
     }
-    let advice = "keep a copy of the store, and put back what is known to be good";
     Ok(Finding::error(place, error.to_string(), advice))
 }
 

@@ -5,6 +5,7 @@
 //! when the turn for which it was written was never appended.
 
 mod blobs;
+mod check;
 mod directory;
 mod form;
 mod index;
@@ -14,7 +15,7 @@ mod sweep;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reenact_core::{ExecutionId, InstanceId, Receipt};
+use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 
 pub use self::blobs::Blobs;
 pub use self::directory::DirectoryBlobs;
@@ -25,8 +26,9 @@ use crate::limits::{
     LARGE_TURNS_PAGE_BYTES, MAX_INLINE_TURN_BYTES, MAX_LARGE_BATCH_BYTES, check_batch,
 };
 use crate::{
-    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
-    LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage, TurnRecord,
+    Batch, Finding, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary,
+    Lease, LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage,
+    TurnRecord,
 };
 
 /// Most bytes of a blob, whatever a medium says.
@@ -386,6 +388,12 @@ impl HistoryStore for LargeTurns {
         let purged = self.histories.purge(instances, lease).await?;
         self.remove(self.index.take_all(instances)).await;
         Ok(purged)
+    }
+
+    async fn check(&self, shard: ShardId) -> Result<Vec<Finding>, ProviderError> {
+        let mut findings = self.histories.check(shard).await?;
+        findings.extend(self.check_shard(shard).await?);
+        Ok(findings)
     }
 
     /// Finds out which blobs there are, and removes those that no turn refers to.

@@ -155,6 +155,16 @@ pub trait HistoryStore: Send + Sync + 'static {
         false
     }
 
+    /// Looks at what it keeps of a shard beside the turns themselves: what is left over or damaged there. Changes
+    /// nothing. The default has nothing to look at.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn check(&self, shard: ShardId) -> Result<Vec<Finding>, ProviderError> {
+        let _ = shard;
+        Ok(Vec::new())
+    }
+
     /// Instances that pass the filter, ordered by id, a page at a time.
     ///
     /// # Errors

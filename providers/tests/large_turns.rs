@@ -183,6 +183,37 @@ async fn an_owner_removes_what_earlier_ones_have_left_and_nothing_that_is_needed
 }
 
 #[tokio::test]
+async fn a_look_names_what_is_left_over_and_nothing_that_is_needed() {
+    let stage = Stage::new().await;
+    let long = "Ä".repeat(100);
+    stage.append(vec![large("a", 0), large("b", 0), large(&long, 0)]).await.unwrap();
+    assert_eq!(stage.check().await, [""; 0]);
+    let name = |of: &str| format!("{of}.1.{:032x}", 7);
+    let (never, other) = (name("a.1.1"), name("b.1.0"));
+    let unfinished = format!("{}.new", name("d.1.0"));
+    for name in [&never, &other, &unfinished] {
+        stage.disk().put(name, b"anything");
+    }
+    let place = "the large turns of shard 0";
+    let left = format!(
+        "info: {place}: no turn refers to 3 blobs ({never}, {other}, {unfinished}); the next host that takes the shard \
+         removes what is left over"
+    );
+    assert_eq!(stage.check().await, [&*left]);
+    stage.disk().put(&name("~.1.0"), b"no head");
+    stage.disk().put("README", b"a note that somebody has left");
+    let all = stage.check().await;
+    assert_eq!(all.len(), 3, "{all:#?}");
+    assert_eq!(all[0], left);
+    assert!(all[1].starts_with(&format!("warning: {place}: nobody knows whose")), "{all:#?}");
+    assert!(all[1].contains(&name("~.1.0")), "{all:#?}");
+    assert!(all[2].starts_with(&format!("info: {place}: no host has written 1 blob (README)")));
+    let names = stage.blobs();
+    stage.check().await;
+    assert_eq!(stage.blobs(), names, "a look changes nothing");
+}
+
+#[tokio::test]
 async fn an_owner_that_was_superseded_removes_nothing_of_its_successor() {
     let stage = Stage::new().await;
     let Epoch(epoch) = stage.lease().epoch;

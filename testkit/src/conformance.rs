@@ -348,6 +348,7 @@ macro_rules! large_payload_conformance_tests {
             a_refused_large_turn_leaves_no_trace,
             the_next_execution_takes_the_place_of_large_turns,
             a_purged_instance_with_large_turns_is_gone,
+            a_look_at_large_turns_finds_nothing_left_over,
             a_batch_over_the_limit_of_large_ones_is_refused,
         ]);
     };

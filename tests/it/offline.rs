@@ -1,5 +1,6 @@
 //! Stores on which no host works: they are read, changed, moved and checked.
 
+mod beside;
 mod doctor;
 mod dormant;
 mod family;

@@ -7,9 +7,12 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
+    /// What to do about a history that cannot be read.
+    pub(super) const ROT: &str =
+        "put back a good copy of the store; or terminate and purge the instance";
+
     /// Something that only a good copy mends.
     pub(super) fn rot(what: String) -> Self {
-        let advice = "put back a good copy of the store; or terminate and purge the instance";
-        Self { what, advice }
+        Self { what, advice: Self::ROT }
     }
 }

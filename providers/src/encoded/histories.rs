@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reenact_core::{Attributes, ExecutionId, InstanceId, Receipt};
+use reenact_core::{Attributes, ExecutionId, InstanceId, Receipt, ShardId};
 
 use crate::codec::{self, Codec, EncodedThing};
 use crate::limits::check_batch;
 use crate::{
-    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
-    LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage, TurnRecord,
+    Batch, Finding, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary,
+    Lease, LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage,
+    TurnRecord,
 };
 
 pub(super) struct EncodedHistories {
@@ -125,6 +126,10 @@ impl HistoryStore for EncodedHistories {
 
     fn unarchived_bytes(&self) -> Option<u64> {
         self.histories.unarchived_bytes()
+    }
+
+    async fn check(&self, shard: ShardId) -> Result<Vec<Finding>, ProviderError> {
+        self.histories.check(shard).await
     }
 
     fn shows_attributes(&self) -> bool {

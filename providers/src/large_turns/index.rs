@@ -63,6 +63,11 @@ impl Index {
         superseded
     }
 
+    /// Whether it has a blob of an instance.
+    pub(super) fn has(&self, instance: &InstanceId, blob: &Known) -> bool {
+        self.known().get(instance).is_some_and(|blobs| blobs.contains(blob))
+    }
+
     /// Takes out the blobs with these names.
     pub(super) fn take_named(&self, instance: &InstanceId, names: &[String]) -> Vec<Known> {
         let mut known = self.known();

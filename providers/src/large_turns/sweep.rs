@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use reenact_core::InstanceId;
+use reenact_core::{InstanceId, ShardId};
 use tokio::task::JoinSet;
 
 use super::form::{Head, MAX_HEAD_BYTES, REFERENCE, Reference};
 use super::name::{self, BlobName};
 use super::{Blobs, Known, LargeTurns};
-use crate::{HistoryStore, Lease, ProviderError};
+use crate::{Epoch, HistoryStore, Lease, ProviderError};
 
 /// Instances that are looked up at a time.
 const LOOK_UPS: usize = 32;
@@ -30,16 +30,18 @@ impl LargeTurns {
         if names.is_empty() {
             return Ok(());
         }
-        let (found, unfinished) = self.by_instance(lease, names).await?;
+        let owner = (lease.shard, lease.epoch);
+        // What nobody here has written is not touched. Of what is damaged, the turn that needs it says so.
+        let Sorted { found, unfinished, .. } = self.by_instance(owner, names).await?;
         self.remove(unfinished).await;
         let mut look_ups = JoinSet::new();
         for (instance, blobs) in found {
             if look_ups.len() >= LOOK_UPS {
                 self.take_over(look_ups.join_next().await).await;
             }
-            let (histories, lease) = (Arc::clone(&self.histories), lease.clone());
+            let (histories, shard) = (Arc::clone(&self.histories), lease.shard);
             look_ups.spawn(async move {
-                let needed = needed(&*histories, &instance, blobs, &lease).await;
+                let needed = needed(&*histories, &instance, blobs, shard).await;
                 (instance, needed)
             });
         }
@@ -60,46 +62,55 @@ impl LargeTurns {
         }
     }
 
-    /// The blobs of each instance, and those that no owner before this one has finished.
-    async fn by_instance(
+    /// The blobs of a shard by what they are, for an owner of this epoch.
+    pub(super) async fn by_instance(
         &self,
-        lease: &Lease,
+        (shard, owner): (ShardId, Epoch),
         names: Vec<String>,
-    ) -> Result<(HashMap<InstanceId, Vec<Candidate>>, Vec<Known>), ProviderError> {
-        let (mut found, mut unfinished) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    ) -> Result<Sorted, ProviderError> {
+        let mut sorted = Sorted::default();
         for name in names {
-            // What nobody here has written is not touched.
             let Some(BlobName { instance, execution, turn, epoch }) = name::parse(&name) else {
+                sorted.unknown.push(name);
                 continue;
             };
-            let shard = lease.shard;
             let blob = Known { shard, execution, turn, name };
-            let is_of_earlier_owner = epoch < lease.epoch;
+            let is_of_earlier_owner = epoch < owner;
             let instance = match instance {
                 Some(instance) => Some(instance),
                 None => instance_of(&*self.blobs, &blob).await?,
             };
             match instance {
                 Some(instance) if !is_unfinished(&blob.name) => {
-                    found
-                        .entry(instance)
-                        .or_default()
-                        .push(Candidate { blob, is_of_earlier_owner });
+                    let of_instance = sorted.found.entry(instance).or_default();
+                    of_instance.push(Candidate { blob, is_of_earlier_owner });
                 }
-                // Damaged: the turn that needs it, if there is one, says so.
-                None if !is_unfinished(&blob.name) => {}
-                _ if is_of_earlier_owner => unfinished.push(blob),
+                None if !is_unfinished(&blob.name) => sorted.without_head.push(blob.name),
+                _ if is_of_earlier_owner => sorted.unfinished.push(blob),
                 _ => {}
             }
         }
-        Ok((found, unfinished))
+        Ok(sorted)
     }
+}
+
+/// The blobs of a shard.
+#[derive(Default)]
+pub(super) struct Sorted {
+    /// Those of each instance.
+    pub(super) found: HashMap<InstanceId, Vec<Candidate>>,
+    /// Those that no owner before this one has finished.
+    pub(super) unfinished: Vec<Known>,
+    /// Names of those that are damaged, and whose instance is in no name.
+    pub(super) without_head: Vec<String>,
+    /// Names that nobody here has given.
+    pub(super) unknown: Vec<String>,
 }
 
 /// An instance, its blobs that are needed, and those that are not.
 type Found = (InstanceId, (Vec<Known>, Vec<Known>));
 
-struct Candidate {
+pub(super) struct Candidate {
     blob: Known,
     /// Only then it is certain that no append that refers to it can become durable any more.
     is_of_earlier_owner: bool,
@@ -118,17 +129,17 @@ async fn instance_of(blobs: &dyn Blobs, blob: &Known) -> Result<Option<InstanceI
 
 /// Which blobs of an instance are needed, and which are not. A blob is not needed when it was written by an earlier
 /// owner, and the instance is not there, has a later execution, or has not got so far, or its turn does not refer to it.
-async fn needed(
+pub(super) async fn needed(
     histories: &dyn HistoryStore,
     instance: &InstanceId,
     candidates: Vec<Candidate>,
-    lease: &Lease,
+    shard: ShardId,
 ) -> (Vec<Known>, Vec<Known>) {
     let (mut needed, mut left_over) = (Vec::new(), Vec::new());
     let summary = match histories.summary(instance).await {
         Ok(summary) => summary,
         Err(error) => {
-            tracing::debug!(target: "reenact::store", parent: None, %error, %instance, shard = %lease.shard, "which blobs are needed is not known");
+            tracing::debug!(target: "reenact::store", parent: None, %error, %instance, %shard, "which blobs are needed is not known");
             return (candidates.into_iter().map(|candidate| candidate.blob).collect(), left_over);
         }
     };

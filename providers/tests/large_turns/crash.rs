@@ -10,7 +10,7 @@ use reenact_providers::large_turns::LargeTurns;
 use reenact_providers::medium::Directory;
 use reenact_providers::{HistoryStore, Lease, ManualClock, ProviderError, ShardLease};
 use reenact_testkit::archive::FakeArchive;
-use reenact_testkit::disk::FakeDisk;
+use reenact_testkit::disk::{Effect, FakeDisk, Fault, Op};
 
 use crate::stage::{OfExecution, SHARD, append, id, large, last, on, small};
 
@@ -135,4 +135,16 @@ async fn a_crash_at_any_step_of_the_blobs_loses_nothing_and_leaves_nothing() {
 #[tokio::test]
 async fn a_crash_at_any_step_of_the_journal_loses_nothing_and_leaves_nothing() {
     dies_at_each_step(|disks| &disks.journal).await;
+}
+
+#[tokio::test]
+async fn a_look_does_not_take_a_blob_for_left_over_whose_turn_may_be_on_its_way() {
+    let disks = Disks::new();
+    let open = disks.open().await.unwrap();
+    let (error, effect) = (std::io::ErrorKind::Other, Effect::Whole);
+    disks.journal.fail(Fault { op: Op::Sync, at: 0, forever: true, error, effect });
+    let appended = append(&open.histories, &open.lease, vec![large("a", 0)]).await;
+    assert!(matches!(appended, Err(ProviderError::Unknown { .. })), "{appended:?}");
+    assert_eq!(disks.blobs.names().len(), 1);
+    assert_eq!(open.histories.check(SHARD).await.unwrap(), []);
 }

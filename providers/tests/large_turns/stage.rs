@@ -69,6 +69,12 @@ impl Stage {
         &self.disk
     }
 
+    /// What a look at the shard says.
+    pub(crate) async fn check(&self) -> Vec<String> {
+        let findings = self.histories.check(SHARD).await.unwrap();
+        findings.iter().map(ToString::to_string).collect()
+    }
+
     /// The names of all files, in order.
     pub(crate) fn blobs(&self) -> Vec<String> {
         let mut names = self.disk.names();

@@ -110,6 +110,20 @@ pub async fn the_next_execution_takes_the_place_of_large_turns<H: Hub>(stage: &S
     assert_eq!(read, stored(&next), "the newest execution is read");
 }
 
+/// Nothing is left over of large turns that were superseded, purged or refused, and a look says so.
+pub async fn a_look_at_large_turns_finds_nothing_left_over<H: Hub>(stage: &Stage<H>) {
+    let owner = Owner::of(SHARD, &stage.open().await).await;
+    let [on, gone, bad] = ["on", "gone", "bad"].map(|id| owner.id(id));
+    owner.store(vec![large(turn(&on, 0)), large(last_turn(&on, 1))]).await;
+    owner.store(vec![large(turn_of(&on, SECOND, 0))]).await;
+    owner.store(vec![large(last_turn(&gone, 0))]).await;
+    let purged = owner.histories.purge(std::slice::from_ref(&gone), &owner.lease).await;
+    assert_eq!(purged.expect("a finished instance can be purged"), 1);
+    owner.refuses(large(turn(&bad, 1)), "a history begins at turn 0").await;
+    let found = owner.histories.check(SHARD).await.expect("a shard can be looked at");
+    assert_eq!(found, [], "nothing is left over");
+}
+
 /// A purge removes large turns as well, and the id is free.
 pub async fn a_purged_instance_with_large_turns_is_gone<H: Hub>(stage: &Stage<H>) {
     let owner = Owner::of(SHARD, &stage.open().await).await;
