@@ -202,9 +202,12 @@ pub(crate) fn not_opened(directory: &Path, error: &OpenError) -> Failure {
     let directory = directory.display();
     match error {
         OpenError::InUse { holder, .. } => Failure::unreachable(format_args!(
-            "{directory} is in use by {holder}, which has no console to ask"
+            "{directory} is in use by {holder}, which has announced no console"
         ))
-        .remedy("switch its console on (`Host::builder().console(..)`), or stop it first"),
+        .remedy(
+            "if it serves a console, give its address: `--url`; otherwise switch one on \
+             (`Host::builder().console(..)`), or stop it first",
+        ),
         OpenError::NoStore { .. } => Failure::unreachable(error)
             .remedy("check the path: the directory of a store has a file `STORE`"),
         _ => Failure::unreachable(causes(error)),
