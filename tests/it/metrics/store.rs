@@ -7,7 +7,7 @@ use crate::hosts::scene::{SHARDS, in_shard};
 use crate::kit::{AppendFault, Faulty, guard, pass_time_until, store, until};
 use reenact::core::ShardId;
 use reenact::prelude::*;
-use reenact::providers::{Provider, Waiting};
+use reenact::providers::{Message, Provider, Waiting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_are_held_until_the_host_has_ended() {
@@ -96,11 +96,14 @@ async fn the_age_of_the_oldest_message_in_a_queue_says_that_a_shard_has_no_host(
     let queues = host.metrics().queues;
     assert_eq!((queues.oldest_seconds, queues.oldest_shard), (Some(0.0), None), "nothing waits");
 
-    let client = Client::connect(memory.clone()).unwrap();
-    let waits_there = in_shard(1, "waits");
-    guard(client.raise_event(&waits_there, "Go", 1)).await.unwrap();
+    let send = async |key: &str| {
+        let (key, to) = (key.to_owned(), in_shard(1, "nobody"));
+        let message = Message { key, to, bytes: [0].into() };
+        memory.sharing().unwrap().router().send(ShardId(1), message).await.unwrap();
+    };
+    send("first").await;
     time_passes(30).await;
-    guard(client.raise_event(&waits_there, "Go", 2)).await.unwrap();
+    send("second").await;
     time_passes(60).await;
     until(|| host.metrics().queues.waiting == Some(2)).await;
     let metrics = host.metrics();
