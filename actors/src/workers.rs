@@ -17,7 +17,7 @@ use reenact_core::{Name, ShardId};
 use reenact_providers::TimerScheduler;
 use tokio::sync::Notify;
 
-use crate::activity::Report;
+use crate::activity::{ActivityCode, ActivityContext, Report};
 use crate::metrics::HostRecorder;
 use crate::registry::Registry;
 use crate::routes::Routes;
@@ -117,6 +117,16 @@ impl Workers {
             }
             idle.await;
         }
+    }
+
+    /// Cuts off what only waits for another process, for which a shutdown need not wait.
+    pub(crate) fn leave_what_is_elsewhere(&self) {
+        let code =
+            |context: &ActivityContext| self.shared.registry.activity(context.activity_name());
+        let calls = self.shards.iter().flat_map(|workers| workers.own.calls.all());
+        calls
+            .filter(|context| code(context).is_some_and(ActivityCode::is_elsewhere))
+            .for_each(|context| context.cut_off());
     }
 
     /// Cancels every running activity, and drops it at its next await.

@@ -87,7 +87,8 @@ impl CalledActivity {
     }
 
     fn read(input: Box<RawValue>) -> CallDetails {
-        if input.get().contains(KEY)
+        if input.get().starts_with('{')
+            && input.get().contains(KEY)
             && let Ok(Wrapped { call }) = serde_json::from_str(input.get())
         {
             return call;
@@ -130,6 +131,7 @@ pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
         async move { acted(&shared, ctx, input).await }
     })
     .dynamic_entity::<WorkerEntity>()
+    .activities_elsewhere(&[DECIDE, OPERATE, WATCH_CHILD])
 }
 
 async fn decided(

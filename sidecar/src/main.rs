@@ -58,6 +58,9 @@ struct Arguments {
 /// The workers of a sidecar run elsewhere: what waits for them takes no thread here.
 const MAX_ACTIVITIES: usize = 1_000_000;
 
+/// A sidecar runs no code of users that could kill it: who kills it so often is not an instance.
+const MAX_HOST_DEATHS: u32 = 1_000;
+
 type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
@@ -73,8 +76,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let options = serve_options(&arguments)?;
-    // No worker dies of its sidecar, and no sidecar of its workers.
-    let host_options = HostOptions::new().max_activities(MAX_ACTIVITIES).max_host_deaths(u32::MAX);
+    let host_options =
+        HostOptions::new().max_activities(MAX_ACTIVITIES).max_host_deaths(MAX_HOST_DEATHS);
     let mut host = store(&arguments).await?.options(host_options);
     if let Some(address) = &arguments.console {
         host = host.console(address, ConsoleOptions::new());

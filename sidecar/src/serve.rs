@@ -175,7 +175,7 @@ impl Server {
     /// Ends: streams of work are closed, and open requests have some seconds. What workers have not answered comes again
     /// when a sidecar serves the store next.
     pub async fn shutdown(mut self) {
-        self.sidecar.shared().workers.disconnect();
+        self.sidecar.shared().end();
         drop(self.ending.take());
         // What does not end by itself is cut off.
         let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, &mut self.serving).await;

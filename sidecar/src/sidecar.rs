@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) workers: Arc<Workers>,
     runs: Arc<Runs>,
     client: watch::Sender<Option<Client>>,
+    /// Whether the service ends.
+    ending: watch::Sender<bool>,
 }
 
 /// The executions that are in memory, by their instances.
@@ -51,6 +53,7 @@ impl Sidecar {
             workers: Workers::new(format!("{}.", crate::base64::encode(&random))),
             runs: Arc::default(),
             client: watch::Sender::new(None),
+            ending: watch::Sender::new(false),
         });
         let host = activities::add_to(host, &shared);
         let surroundings: Arc<dyn Surroundings> = shared.clone();
@@ -70,6 +73,18 @@ impl Sidecar {
 impl Shared {
     pub(crate) const fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// The service ends: those who wait are informed, and workers get no more work.
+    pub(crate) fn end(&self) {
+        self.ending.send_replace(true);
+        self.workers.disconnect();
+    }
+
+    pub(crate) async fn ended(&self) {
+        let mut ending = self.ending.subscribe();
+        // The sender is as long there as this.
+        let _ = ending.wait_for(|ending| *ending).await;
     }
 
     pub(crate) fn set_client(&self, client: Client) {

@@ -77,7 +77,8 @@ struct Wrapped<T> {
 impl Start {
     /// What the input of an instance says. One that code in Rust has started has an input and no more.
     pub(crate) fn read(input: Box<RawValue>) -> Result<Self, OrchestrationError> {
-        if !input.get().contains(KEY) {
+        // A list would be read as the fields of a map.
+        if !input.get().starts_with('{') || !input.get().contains(KEY) {
             let input = (input.get() != "null").then(|| Text::from_value(input));
             return Ok(Self { input, ..Self::default() });
         }

@@ -58,7 +58,9 @@ impl Text {
         if json == NOTHING {
             return None;
         }
-        if json.contains(WRAPPED)
+        // A list would be read as the fields of a map.
+        if json.starts_with('{')
+            && json.contains(WRAPPED)
             && let Ok(Wrapped { text }) = serde_json::from_str(json)
         {
             return Some(text);

@@ -71,6 +71,14 @@ impl HostBuilder {
         self
     }
 
+    /// Says that the dynamic activity, and those of these names, only wait for what another process does, such as a worker.
+    /// That a host has died while they ran says nothing about them, so it
+    /// [does not count](crate::HostOptions::max_host_deaths). After they are registered.
+    pub fn activities_elsewhere(mut self, names: &[&str]) -> Self {
+        self.add(|registry| registry.set_elsewhere(names));
+        self
+    }
+
     /// The names of the orchestrations that are registered so far, in order.
     pub fn orchestration_names(&self) -> Vec<Name> {
         self.registry.as_ref().map(Registry::orchestrations).unwrap_or_default()

@@ -23,6 +23,7 @@ pub(crate) struct ActivityCode {
     check: fn(&Payload) -> Result<(), PayloadError>,
     states: fn() -> Vec<StateType>,
     is_blocking: bool,
+    is_elsewhere: bool,
     label: Label,
 }
 
@@ -72,6 +73,7 @@ impl ActivityCode {
                 check,
                 states: Vec::new,
                 is_blocking: false,
+                is_elsewhere: false,
                 label: Label::OTHER,
             },
         ))
@@ -89,6 +91,15 @@ impl ActivityCode {
 
     pub(crate) const fn set_blocking(&mut self) {
         self.is_blocking = true;
+    }
+
+    /// Whether it only waits for another process, so that no host dies of it.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    pub(crate) const fn set_elsewhere(&mut self) {
+        self.is_elsewhere = true;
     }
 
     /// Its label in the metrics of the host.

@@ -42,6 +42,10 @@ impl Dynamic {
         Some(code.of_version(version.cloned().unwrap_or(Version::NONE)))
     }
 
+    pub(super) const fn activity_mut(&mut self) -> Option<&mut ActivityCode> {
+        self.activity.as_mut()
+    }
+
     pub(super) const fn activity(&self) -> Option<&ActivityCode> {
         self.activity.as_ref()
     }
@@ -92,6 +96,26 @@ impl Registry {
     {
         let (_, code) = ActivityCode::new(ANY_ACTIVITY, code)?;
         set(&mut self.dynamic.activity, code, "activity")
+    }
+}
+
+impl Registry {
+    /// The dynamic activity, and those of these names, only wait for what another process does.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::UnknownActivity`].
+    pub fn set_elsewhere(&mut self, names: &[&str]) -> Result<()> {
+        if let Some(code) = self.dynamic.activity_mut() {
+            code.set_elsewhere();
+        }
+        for name in names {
+            let name = Name::new(name)?;
+            match self.activities.get_mut(&name) {
+                Some(code) => code.set_elsewhere(),
+                None => return Err(Error::UnknownActivity { name }),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt, stream};
 use reenact::{Error, ErrorKind, InstanceId, InstanceState, TraceContext, Version};
 use tonic::Status;
 
-use super::state::states_of;
+use super::state::{runtime_status, states_of};
 use super::{Hub, id_of, status_of};
 use crate::activities::Terminated;
 use crate::events::{Encoded, event, timestamp_of};
@@ -17,7 +17,6 @@ use crate::sidecar::HistoryError;
 use crate::start::{Start, Trace};
 use crate::text::Text;
 
-/// The most that an instance is listed for which a client waits by its id.
 type Chunks = Pin<Box<dyn Stream<Item = Result<proto::HistoryChunk, Status>> + Send>>;
 
 impl Hub {
@@ -67,6 +66,13 @@ impl Hub {
         self,
         request: proto::GetInstanceRequest,
     ) -> Result<proto::GetInstanceResponse, Status> {
+        self.get_instance_state(request).await
+    }
+
+    async fn get_instance_state(
+        &self,
+        request: proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
         let id = id_of(&request.instance_id)?;
         let state = self.state(&id, request.get_inputs_and_outputs).await?;
         Ok(proto::GetInstanceResponse { exists: state.is_some(), orchestration_state: state })
@@ -77,10 +83,8 @@ impl Hub {
         self,
         request: proto::GetInstanceRequest,
     ) -> Result<proto::GetInstanceResponse, Status> {
-        self.wait(request, |status| {
-            super::state::runtime_status(status) != OrchestrationStatus::Pending
-        })
-        .await
+        let is_pending = |status: &_| runtime_status(status) == OrchestrationStatus::Pending;
+        self.until_ending(self.wait(request, |status| !is_pending(status))).await
     }
 
     /// Returns when the instance has ended, however long that takes: the client sets the limit.
@@ -88,9 +92,16 @@ impl Hub {
         self,
         request: proto::GetInstanceRequest,
     ) -> Result<proto::GetInstanceResponse, Status> {
+        self.until_ending(self.wait_for_end(request)).await
+    }
+
+    async fn wait_for_end(
+        &self,
+        request: proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
         let id = id_of(&request.instance_id)?;
         match self.client.wait_for_status(&id, |_| false).await {
-            Ok(_) | Err(Error::NotFound { .. }) => self.get_instance(request).await,
+            Ok(_) | Err(Error::NotFound { .. }) => self.get_instance_state(request).await,
             // It goes on once it is mended.
             Err(Error::Parked { .. }) => {
                 self.wait(request, |status| status.state.is_finished()).await
@@ -100,7 +111,7 @@ impl Hub {
     }
 
     async fn wait(
-        self,
+        &self,
         request: proto::GetInstanceRequest,
         is_wanted: impl Fn(&reenact::InstanceStatus) -> bool,
     ) -> Result<proto::GetInstanceResponse, Status> {
@@ -115,7 +126,19 @@ impl Hub {
             }
             watch.changed().await.map_err(status_of)?;
         }
-        self.get_instance(request).await
+        self.get_instance_state(request).await
+    }
+
+    /// A wait that the end of the service cuts short: its client asks the next sidecar.
+    async fn until_ending<T>(
+        &self,
+        wait: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        tokio::select! {
+            biased;
+            () = self.shared.ended() => Err(Status::unavailable("the sidecar ends; ask again")),
+            waited = wait => waited,
+        }
     }
 
     pub(super) async fn raise_event(

@@ -1,0 +1,84 @@
+//! Entities of workers.
+
+use reenact_sidecar::proto::{
+    self, HistoryEventEventType as Kind, OperationResultResultType as Operated, WorkItemRequest,
+};
+
+use crate::support::Ground;
+
+/// Does one operation of a counter.
+async fn operate(ground: &Ground, work: &mut tonic::Streaming<proto::WorkItem>) {
+    let item = work.message().await.unwrap().unwrap();
+    let Some(WorkItemRequest::EntityRequestV2(request)) = item.request else { panic!("{item:?}") };
+    let before: u64 = request.entity_state.as_deref().unwrap_or("0").parse().unwrap();
+    let operation = request.operation_requests.into_iter().next().unwrap();
+    let Some(Kind::EntityOperationSignaled(operation)) = operation.event_type else { panic!() };
+    let (result, state) = match operation.operation.as_str() {
+        "add" => {
+            let sum = before + operation.input.unwrap().parse::<u64>().unwrap();
+            let success = proto::OperationResultSuccess {
+                result: Some(sum.to_string()),
+                ..Default::default()
+            };
+            (Operated::Success(success), sum)
+        }
+        other => {
+            let failure = proto::TaskFailureDetails {
+                error_message: format!("no operation {other}"),
+                ..Default::default()
+            };
+            let failed = proto::OperationResultFailure {
+                failure_details: Some(failure),
+                ..Default::default()
+            };
+            (Operated::Failure(failed), before)
+        }
+    };
+    let done = proto::EntityBatchResult {
+        results: vec![proto::OperationResult { result_type: Some(result) }],
+        entity_state: Some(state.to_string()),
+        completion_token: item.completion_token,
+        ..Default::default()
+    };
+    let _: proto::CompleteTaskResponse =
+        ground.client.call("CompleteEntityTask", done).await.unwrap();
+}
+
+async fn signal(ground: &Ground, operation: &str, input: &str) {
+    let signal = proto::SignalEntityRequest {
+        instance_id: "@counter@a".to_owned(),
+        name: operation.to_owned(),
+        input: Some(input.to_owned()),
+        ..Default::default()
+    };
+    let _: proto::SignalEntityResponse = ground.client.call("SignalEntity", signal).await.unwrap();
+}
+
+async fn entity(ground: &Ground) -> Option<proto::EntityMetadata> {
+    let request =
+        proto::GetEntityRequest { instance_id: "@counter@a".to_owned(), include_state: true };
+    let found: proto::GetEntityResponse = ground.client.call("GetEntity", request).await.unwrap();
+    found.entity
+}
+
+#[tokio::test]
+async fn an_entity_does_its_operations_one_after_the_other() {
+    let ground = Ground::in_memory().await;
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    assert_eq!(entity(&ground).await, None);
+
+    for (operation, input) in [("add", "5"), ("fly", "1"), ("add", "2")] {
+        signal(&ground, operation, input).await;
+    }
+    for _ in 0..3 {
+        operate(&ground, &mut work).await;
+    }
+    // The fourth begins after the third has left its state.
+    signal(&ground, "add", "1").await;
+    let next = work.message().await.unwrap().unwrap();
+
+    let Some(WorkItemRequest::EntityRequestV2(request)) = next.request else { panic!("{next:?}") };
+    assert_eq!(request.entity_state.as_deref(), Some("7"));
+    assert_eq!(entity(&ground).await.unwrap().serialized_state.as_deref(), Some("7"));
+    ground.end().await;
+}
