@@ -136,7 +136,7 @@ pub use options::{
 };
 #[doc(hidden)]
 pub use panic::Caught;
-pub use registry::{Activities, ActivitySet, Named, Registry};
+pub use registry::{Activities, ActivitySet, Dynamic, Named, Registry};
 pub use reuse::ReusePolicy;
 pub use runtime::Runtime;
 pub use snapshot::Snapshot;

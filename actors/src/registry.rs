@@ -19,7 +19,7 @@ use crate::error::{Error, ParkReason, Result};
 use crate::metrics::Labels;
 use crate::state::{MissingState, States};
 pub use activities::{Activities, ActivitySet};
-use dynamic::Dynamic;
+pub use dynamic::Dynamic;
 
 /// What a host can run, by name.
 #[derive(Default)]
@@ -177,6 +177,29 @@ impl Registry {
         R: Future<Output = Result<O, reenact_core::ActivityError>> + Send + 'static,
     {
         self.insert_activity(ActivityCode::new(name, code))
+    }
+
+    /// What runs under names that are not registered.
+    pub const fn dynamic(&mut self) -> &mut Dynamic {
+        &mut self.dynamic
+    }
+
+    /// The dynamic activity, and those of these names, only wait for what another process does.
+    ///
+    /// # Errors
+    /// [`Error::InvalidName`], [`Error::UnknownActivity`].
+    pub fn set_remote(&mut self, names: &[&str]) -> Result<()> {
+        if let Some(code) = self.dynamic.activity_mut() {
+            code.set_remote();
+        }
+        for name in names {
+            let name = Name::new(name)?;
+            match self.activities.get_mut(&name) {
+                Some(code) => code.set_remote(),
+                None => return Err(Error::UnknownActivity { name }),
+            }
+        }
+        Ok(())
     }
 
     fn insert_activity(&mut self, added: Result<(Name, ActivityCode), InvalidName>) -> Result<()> {

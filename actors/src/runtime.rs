@@ -208,7 +208,7 @@ impl Runtime {
         self.host.local_delivery.close();
         self.tag_receiver.iter().for_each(|tag_receiver| tag_receiver.close());
         self.host.workers.close();
-        self.host.workers.leave_what_is_elsewhere();
+        self.host.workers.leave_what_is_remote();
         let (began, deadline) = (Instant::now(), self.host.options.shutdown_deadline);
         if tokio::time::timeout(deadline, self.host.workers.idle()).await.is_err() {
             tracing::warn!(target: "reenact::host", parent: None, "activities still run at the shutdown deadline; they will run again");

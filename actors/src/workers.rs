@@ -120,12 +120,12 @@ impl Workers {
     }
 
     /// Cuts off what only waits for another process, for which a shutdown need not wait.
-    pub(crate) fn leave_what_is_elsewhere(&self) {
+    pub(crate) fn leave_what_is_remote(&self) {
         let code =
             |context: &ActivityContext| self.shared.registry.activity(context.activity_name());
         let calls = self.shards.iter().flat_map(|workers| workers.own.calls.all());
         calls
-            .filter(|context| code(context).is_some_and(ActivityCode::is_elsewhere))
+            .filter(|context| code(context).is_some_and(ActivityCode::is_remote))
             .for_each(|context| context.cut_off());
     }
 

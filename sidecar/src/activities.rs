@@ -131,7 +131,7 @@ pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
         async move { acted(&shared, ctx, input).await }
     })
     .dynamic_entity::<WorkerEntity>()
-    .activities_elsewhere(&[DECIDE, OPERATE, WATCH_CHILD])
+    .remote_activities(&[DECIDE, OPERATE, WATCH_CHILD])
 }
 
 async fn decided(

@@ -55,7 +55,7 @@ struct Arguments {
     console: Option<String>,
 }
 
-/// The workers of a sidecar run elsewhere: what waits for them takes no thread here.
+/// The workers of a sidecar are other processes: what waits for them takes no thread here.
 const MAX_ACTIVITIES: usize = 1_000_000;
 
 /// A sidecar runs no code of users that could kill it: who kills it so often is not an instance.

@@ -47,7 +47,7 @@ impl HostBuilder {
         F: Fn(Name, OrchestrationContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<T, OrchestrationError>> + Send + 'static,
     {
-        self.add(|registry| registry.set_dynamic_orchestration(code));
+        self.add(|registry| registry.dynamic().set_orchestration(code));
         self
     }
 
@@ -60,22 +60,22 @@ impl HostBuilder {
         F: Fn(ActivityContext, I) -> R + Send + Sync + 'static,
         R: Future<Output = Result<O, ActivityError>> + Send + 'static,
     {
-        self.add(|registry| registry.set_dynamic_activity(code));
+        self.add(|registry| registry.dynamic().set_activity(code));
         self
     }
 
     /// Runs entities of every type that is not registered, with this code for all of them; its own name does not
     /// matter.
     pub fn dynamic_entity<T: Entity>(mut self) -> Self {
-        self.add(|registry| registry.set_dynamic_entity(dynamic_code_of::<T>));
+        self.add(|registry| registry.dynamic().set_entity(dynamic_code_of::<T>));
         self
     }
 
     /// Says that the dynamic activity, and those of these names, only wait for what another process does, such as a worker.
     /// That a host has died while they ran says nothing about them, so it
     /// [does not count](crate::HostOptions::max_host_deaths). After they are registered.
-    pub fn activities_elsewhere(mut self, names: &[&str]) -> Self {
-        self.add(|registry| registry.set_elsewhere(names));
+    pub fn remote_activities(mut self, names: &[&str]) -> Self {
+        self.add(|registry| registry.set_remote(names));
         self
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct ActivityCode {
     check: fn(&Payload) -> Result<(), PayloadError>,
     states: fn() -> Vec<StateType>,
     is_blocking: bool,
-    is_elsewhere: bool,
+    is_remote: bool,
     label: Label,
 }
 
@@ -73,7 +73,7 @@ impl ActivityCode {
                 check,
                 states: Vec::new,
                 is_blocking: false,
-                is_elsewhere: false,
+                is_remote: false,
                 label: Label::OTHER,
             },
         ))
@@ -94,12 +94,12 @@ impl ActivityCode {
     }
 
     /// Whether it only waits for another process, so that no host dies of it.
-    pub(crate) const fn is_elsewhere(&self) -> bool {
-        self.is_elsewhere
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
-    pub(crate) const fn set_elsewhere(&mut self) {
-        self.is_elsewhere = true;
+    pub(crate) const fn set_remote(&mut self) {
+        self.is_remote = true;
     }
 
     /// Its label in the metrics of the host.

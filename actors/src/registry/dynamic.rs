@@ -10,14 +10,13 @@ use reenact_core::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Registry;
 use crate::activity::{ActivityCode, ActivityContext};
 use crate::entity_id::EntityId;
 use crate::error::{Error, Result};
 
 /// What a host runs under names that are not registered.
 #[derive(Default)]
-pub(super) struct Dynamic {
+pub struct Dynamic {
     orchestration: Option<CodeOf>,
     entity: Option<CodeOf>,
     activity: Option<ActivityCode>,
@@ -51,12 +50,12 @@ impl Dynamic {
     }
 }
 
-impl Registry {
+impl Dynamic {
     /// The code of orchestrations whose names are not registered, in every version.
     ///
     /// # Errors
     /// [`Error::DynamicTwice`].
-    pub fn set_dynamic_orchestration<I, T, F, R>(&mut self, code: F) -> Result<()>
+    pub fn set_orchestration<I, T, F, R>(&mut self, code: F) -> Result<()>
     where
         I: DeserializeOwned + Send + 'static,
         T: Serialize,
@@ -68,26 +67,25 @@ impl Registry {
             let (code, named) = (code.clone(), name.clone());
             OrchestrationCode::new(name.as_str(), move |ctx, input| code(named.clone(), ctx, input))
         };
-        set(&mut self.dynamic.orchestration, Arc::new(code_of), "orchestration")
+        set(&mut self.orchestration, Arc::new(code_of), "orchestration")
     }
 
     /// The code of entities whose types are not registered.
     ///
     /// # Errors
     /// [`Error::DynamicTwice`].
-    #[doc(hidden)]
-    pub fn set_dynamic_entity(
+    pub fn set_entity(
         &mut self,
         code_of: impl Fn(&Name) -> Result<OrchestrationCode, InvalidName> + Send + Sync + 'static,
     ) -> Result<()> {
-        set(&mut self.dynamic.entity, Arc::new(code_of), "entity")
+        set(&mut self.entity, Arc::new(code_of), "entity")
     }
 
     /// The code of activities whose names are not registered.
     ///
     /// # Errors
     /// [`Error::DynamicTwice`].
-    pub fn set_dynamic_activity<I, O, F, R>(&mut self, code: F) -> Result<()>
+    pub fn set_activity<I, O, F, R>(&mut self, code: F) -> Result<()>
     where
         I: DeserializeOwned + Send + 'static,
         O: Serialize,
@@ -95,27 +93,7 @@ impl Registry {
         R: Future<Output = Result<O, ActivityError>> + Send + 'static,
     {
         let (_, code) = ActivityCode::new(ANY_ACTIVITY, code)?;
-        set(&mut self.dynamic.activity, code, "activity")
-    }
-}
-
-impl Registry {
-    /// The dynamic activity, and those of these names, only wait for what another process does.
-    ///
-    /// # Errors
-    /// [`Error::InvalidName`], [`Error::UnknownActivity`].
-    pub fn set_elsewhere(&mut self, names: &[&str]) -> Result<()> {
-        if let Some(code) = self.dynamic.activity_mut() {
-            code.set_elsewhere();
-        }
-        for name in names {
-            let name = Name::new(name)?;
-            match self.activities.get_mut(&name) {
-                Some(code) => code.set_elsewhere(),
-                None => return Err(Error::UnknownActivity { name }),
-            }
-        }
-        Ok(())
+        set(&mut self.activity, code, "activity")
     }
 }
 

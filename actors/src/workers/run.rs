@@ -52,10 +52,9 @@ pub(super) async fn run(
     let Place { workers, context } = &place;
     let OfShard { shared, link, .. } = &*workers.own;
     let suspects = &shared.suspects;
-    let is_elsewhere = || {
-        shared.registry.activity(context.activity_name()).is_some_and(ActivityCode::is_elsewhere)
-    };
-    let _recorded = match suspects.suspect(context.call()).filter(|_| !is_elsewhere()) {
+    let is_remote =
+        || shared.registry.activity(context.activity_name()).is_some_and(ActivityCode::is_remote);
+    let _recorded = match suspects.suspect(context.call()).filter(|_| !is_remote()) {
         Some(suspect) => {
             // Boxed, so that the task of an ordinary activity has no room for it.
             let recorded = Box::pin(suspects.record_start(suspect, context, &link.routes));
