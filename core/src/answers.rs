@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::event::Event;
 use crate::history::RecordedTurn;
-use crate::ids::EventKey;
+use crate::ids::{CompactKey, EventKey};
 use crate::limits::{MAX_KEPT_ANSWER_BYTES, MAX_KEPT_ANSWERS};
 use crate::update_answer::UpdateAnswer;
 
@@ -13,38 +13,55 @@ use crate::update_answer::UpdateAnswer;
 #[derive(Debug, Default)]
 pub(crate) struct KeptAnswers {
     /// Oldest first.
-    newest: VecDeque<(EventKey, UpdateAnswer)>,
+    newest: VecDeque<(CompactKey, UpdateAnswer)>,
     /// Of all of them, with their keys.
     bytes: usize,
+    /// What they take besides themselves, in bytes, about.
+    held: usize,
 }
+
+/// They are given room for so many at a time: an execution that has few keeps no room for many.
+const ROOM: usize = 16;
 
 impl KeptAnswers {
     pub(crate) fn get(&self, key: &EventKey) -> Option<&UpdateAnswer> {
-        self.newest.iter().rev().find(|(known, _)| known == key).map(|(_, answer)| answer)
+        let key = CompactKey::from(key);
+        self.newest.iter().rev().find(|(known, _)| *known == key).map(|(_, answer)| answer)
     }
 
-    pub(crate) fn remember(&mut self, key: EventKey, answer: UpdateAnswer) {
-        self.bytes += bytes_of(&key, &answer);
+    pub(crate) fn remember(&mut self, key: &EventKey, answer: UpdateAnswer) {
+        self.bytes += key.as_str().len() + answer.bytes();
+        let key = CompactKey::from(key);
+        self.held += held_bytes(&key, &answer);
+        if self.newest.len() == self.newest.capacity() {
+            self.newest.reserve_exact(ROOM);
+        }
         self.newest.push_back((key, answer));
         while self.newest.len() > MAX_KEPT_ANSWERS || self.bytes > MAX_KEPT_ANSWER_BYTES {
             let Some((key, answer)) = self.newest.pop_front() else { return };
-            self.bytes -= bytes_of(&key, &answer);
+            self.held -= held_bytes(&key, &answer);
+            self.bytes -= key.text_bytes() + answer.bytes();
         }
     }
 
     /// For the next execution, oldest first.
     pub(crate) fn carried(&self) -> Vec<(EventKey, UpdateAnswer)> {
-        self.newest.iter().cloned().collect()
+        self.newest.iter().map(|(key, answer)| (key.key(), answer.clone())).collect()
     }
 
-    /// Of all of them, with their keys.
+    /// Of all of them, with their keys as texts.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// What they take in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held + self.newest.capacity() * size_of::<(CompactKey, UpdateAnswer)>()
+    }
 }
 
-fn bytes_of(key: &EventKey, answer: &UpdateAnswer) -> usize {
-    key.as_str().len() + answer.bytes()
+fn held_bytes(key: &CompactKey, answer: &UpdateAnswer) -> usize {
+    key.held_bytes() + answer.held_bytes()
 }
 
 /// Finds out, from the log of an execution alone, what became of the update with a key. Takes in the turns of

@@ -1,6 +1,7 @@
 //! Ids of instances, executions, shards and correlations, and checked names.
 
 mod argument;
+mod compact;
 mod guid;
 mod invalid;
 mod text;
@@ -14,6 +15,7 @@ use serde::de::Deserializer;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::argument::ToInstanceId;
+pub(crate) use self::compact::CompactKey;
 pub use self::guid::{Guid, InvalidGuid};
 pub use self::invalid::InvalidName;
 use self::invalid::check;

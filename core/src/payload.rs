@@ -204,6 +204,11 @@ impl Payload {
         self.0.len()
     }
 
+    /// What it takes in memory besides itself, in bytes, about. Others may share it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
+
     /// Whether there are no bytes at all (which is no JSON value).
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,38 +1,36 @@
 //! The keys of external events and commands that have come already.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::ids::EventKey;
+use crate::ids::{CompactKey, EventKey};
 use crate::limits::CARRIED_EVENT_KEYS;
 
 /// All keys of an execution; the newest of them are carried over to the next.
 #[derive(Debug, Default)]
 pub(crate) struct SeenKeys {
-    all: BTreeSet<EventKey>,
-    /// At most [`CARRIED_EVENT_KEYS`], oldest first.
-    newest: VecDeque<EventKey>,
-    /// Of the texts of all of them.
+    /// With their places in the order in which they came.
+    all: BTreeMap<CompactKey, u32>,
+    /// What they take besides themselves, in bytes, about.
     bytes: usize,
 }
 
-/// What a key takes in memory besides its text, about: it is in a tree, and counted.
-const KEY_BYTES: usize = 64;
+/// What a key takes in memory besides its text, about: nodes of the tree are two thirds full.
+const KEY_BYTES: usize = size_of::<(CompactKey, u32)>() * 3 / 2;
 
 impl SeenKeys {
     pub(crate) fn contains(&self, key: &EventKey) -> bool {
-        self.all.contains(key)
+        self.all.contains_key(&CompactKey::from(key))
     }
 
     pub(crate) fn remember(&mut self, key: &EventKey) {
-        if !self.all.insert(key.clone()) {
-            return;
-        }
-        self.bytes += key.as_str().len();
-        if self.newest.len() == CARRIED_EVENT_KEYS {
-            self.newest.pop_front();
-        }
-        self.newest.push_back(key.clone());
+        let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        let key = CompactKey::from(key);
+        let bytes = key.held_bytes();
+        self.all.entry(key).or_insert_with(|| {
+            self.bytes += bytes;
+            place
+        });
     }
 
     /// What they take in memory, in bytes, about.
@@ -46,8 +44,12 @@ impl SeenKeys {
         &self,
         coming_along: impl Iterator<Item = &'a EventKey>,
     ) -> Vec<EventKey> {
-        let newest: BTreeSet<_> = self.newest.iter().collect();
-        let older = coming_along.filter(|key| !newest.contains(key)).cloned();
-        older.chain(self.newest.iter().cloned()).collect()
+        let others = self.all.len().saturating_sub(CARRIED_EVENT_KEYS);
+        let newest = self.all.iter().filter(|(_, place)| **place as usize >= others);
+        let mut newest: Vec<_> = newest.map(|(key, place)| (*place, key.key())).collect();
+        newest.sort_unstable_by_key(|(place, _)| *place);
+        let known: BTreeSet<_> = newest.iter().map(|(_, key)| key).collect();
+        let older: Vec<_> = coming_along.filter(|key| !known.contains(key)).cloned().collect();
+        older.into_iter().chain(newest.into_iter().map(|(_, key)| key)).collect()
     }
 }

@@ -31,4 +31,13 @@ impl UpdateAnswer {
             Self::Dropped => 0,
         }
     }
+
+    /// What it takes in memory besides itself, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Replied(payload) | Self::Refused(payload) => payload.held_bytes(),
+            Self::Invalid(why) => why.len(),
+            Self::Dropped => 0,
+        }
+    }
 }

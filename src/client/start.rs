@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reenact_actors::{Access, Error, ExternalEvent, Result, ReusePolicy, StartRequest};
+use reenact_actors::{Error, ExternalEvent, Result, ReusePolicy, StartRequest};
 use reenact_core::{
     AttributeError, AttributeValue, Attributes, InstanceId, Name, NamesEvent, Payload,
     PayloadError, TimeLimits, ToInstanceId, TraceContext, Version,
@@ -277,13 +277,9 @@ impl<T> StartNew<T> {
         self
     }
 
-    /// With an event, which has a key.
+    /// With an event.
     pub(crate) fn with_event(self, event: ExternalEvent) -> Self {
         Self { event: Some(Ok(event)), ..self }
-    }
-
-    pub(crate) fn access(&self) -> &Access {
-        self.client.access()
     }
 
     pub(crate) fn under(mut self, id: Result<InstanceId>) -> Self {
@@ -292,6 +288,13 @@ impl<T> StartNew<T> {
     }
 
     async fn start(self) -> Result<InstanceHandle<T>> {
+        let (client, request, trace) = self.request()?;
+        let id = client.access().start_in_trace(request, trace).await?;
+        Ok(InstanceHandle::new(client, id))
+    }
+
+    /// As it is asked for.
+    pub(super) fn request(self) -> Result<(Client, StartRequest, Option<TraceContext>)> {
         let attributes = self.attributes?;
         let Self { client, name, input, id, delay, version, input_of, event, .. } = self;
         let (trace, reuse, limits) = (self.trace, self.reuse, self.limits);
@@ -321,8 +324,7 @@ impl<T> StartNew<T> {
             limits,
             attributes,
         };
-        let id = client.access().start_in_trace(request, trace).await?;
-        Ok(InstanceHandle::new(client, id))
+        Ok((client, request, trace))
     }
 }
 

@@ -4,8 +4,8 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use reenact_actors::{Access, Error, ExternalEvent, Result, UpdateError};
-use reenact_core::{EventKey, InstanceId, NamesUpdate, PayloadError, ToInstanceId, UpdateAnswer};
+use reenact_actors::{Error, ExternalEvent, Result, UpdateError};
+use reenact_core::{InstanceId, NamesUpdate, PayloadError, ToInstanceId, UpdateAnswer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,7 +47,7 @@ pub struct UpdateInstance<A, E> {
 #[must_use = "nothing is started until it is awaited"]
 pub struct StartWithUpdate<T, A, E> {
     start: StartNew<T>,
-    update: Result<(ExternalEvent, EventKey)>,
+    update: Result<ExternalEvent>,
     types: PhantomData<fn() -> Result<A, E>>,
 }
 
@@ -179,7 +179,6 @@ impl<T> StartNew<T> {
         request: Q,
     ) -> StartWithUpdate<T, A, E> {
         let update = ExternalEvent::new(name.update_name(), &request);
-        let update = update.and_then(|update| self.access().keyed(update));
         StartWithUpdate { start: self, update, types: PhantomData }
     }
 }
@@ -187,11 +186,7 @@ impl<T> StartNew<T> {
 impl<T, A, E> StartWithUpdate<T, A, E> {
     /// An idempotency key of the update: see [`UpdateInstance::key`].
     pub fn key(mut self, key: impl AsRef<str>) -> Self {
-        let access: &Access = self.start.access();
-        self.update = self
-            .update
-            .and_then(|(update, _)| update.with_key(key.as_ref()))
-            .and_then(|update| access.keyed(update));
+        self.update = self.update.and_then(|update| update.with_key(key.as_ref()));
         self
     }
 }
@@ -208,11 +203,11 @@ where
     fn into_future(self) -> Self::IntoFuture {
         let Self { start, update, .. } = self;
         Box::pin(async move {
-            let (update, key) = update?;
-            let instance = start.with_event(update).await?;
-            let answer = instance.client().access().answer_to(instance.id(), key).await;
-            let answer = typed(instance.id(), answer)?;
-            Ok((instance, answer))
+            let (client, request, trace) = start.with_event(update?).request()?;
+            let id = request.instance.clone().unwrap_or_else(InstanceId::of_no_instance);
+            let answer = client.access().start_with_update(request, trace).await;
+            let answer = typed(&id, answer)?;
+            Ok((InstanceHandle::new(client, id), answer))
         })
     }
 }

@@ -7,6 +7,7 @@ mod hosts;
 mod locked;
 mod locks;
 mod orchestrations;
+mod snapshots;
 
 use crate::kit::{Faulty, Gate, events, guard, options, store};
 use reenact::prelude::*;

@@ -1,6 +1,8 @@
 //! Instances that begin with the history of others: these stay as they are, and no effect of theirs happens twice.
 
 mod appends;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+mod hub;
 #[cfg(feature = "local")]
 mod local;
 mod shared;

@@ -3,6 +3,8 @@
 
 mod absent;
 mod clients;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+pub(crate) mod hub;
 mod messages;
 mod mixed_up;
 mod moves;

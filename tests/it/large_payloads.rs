@@ -2,6 +2,9 @@
 //! where they are looked at, and gone with their instance.
 #![cfg(feature = "local")]
 
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+mod hub;
+
 use std::path::{Path, PathBuf};
 
 use crate::kit::{guard, id, options};
@@ -9,7 +12,9 @@ use reenact::limits::{MAX_LARGE_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES};
 use reenact::prelude::*;
 use reenact::providers::Provider;
 use reenact::transfer::{self, ExportOptions, ImportOptions};
-use reenact::{Access, Error, HostBuilder, InstanceFilter, ParkReason, PayloadError, UpdateName};
+use reenact::{
+    Access, Error, HostBuilder, InstanceFilter, PageRequest, ParkReason, PayloadError, UpdateName,
+};
 
 /// An update that answers what it is asked.
 const ASK: UpdateName<String, String, String> = UpdateName::new("Ask");

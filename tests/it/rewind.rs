@@ -1,7 +1,7 @@
 //! Instances that are taken back to before a step, whatever has become of them: what is kept stays,
 //! what is undone happens anew, and no event that was acknowledged is lost.
 
-mod appends;
+pub(crate) mod appends;
 #[cfg(feature = "local")]
 mod local;
 

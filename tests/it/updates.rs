@@ -335,6 +335,46 @@ async fn a_start_with_an_update_starts_or_finds_the_instance_and_has_the_answer(
 }
 
 #[tokio::test]
+async fn an_update_reads_nothing_of_the_log_for_its_answer_nor_does_one_with_a_start() {
+    let faulty = Faulty::new(store().0);
+    let host = host_on(faulty.clone()).await;
+    let instance = begun(&host).await;
+    guard(instance.update(ADD, 1)).await.unwrap();
+    let read = faulty.turns_read();
+    for sum in 2..=10 {
+        assert_eq!(guard(instance.update(ADD, 1)).await.unwrap(), sum);
+    }
+    for sum in 11..=20 {
+        let started = guard(host.start_new(counter, 0).id("i").and_update(ADD, 1)).await;
+        assert_eq!(started.unwrap().1, sum);
+    }
+    for new in 0..10 {
+        let id = format!("new-{new}");
+        let started = guard(host.start_new(counter, 7).id(&*id).and_update(ADD, 1)).await;
+        assert_eq!(started.unwrap().1, 8);
+    }
+    assert_eq!(faulty.turns_read(), read);
+}
+
+#[tokio::test]
+async fn a_start_with_an_update_that_is_refused_or_cannot_be_answered_has_the_error_at_once() {
+    let host = host_on(store().0).await;
+    let start = |id: &str, add| host.start_new(counter, 0).id(id).and_update(ADD, add);
+    let refused = guard(start("i", 200)).await;
+    assert!(matches!(&refused, Err(UpdateError::Refused(why)) if why == "100 are left"));
+    let refused = guard(start("i", 2_000)).await;
+    assert!(matches!(&refused, Err(UpdateError::Refused(why)) if why == "2000 after 0"));
+    for how in ["end", "fail"] {
+        let start = host.start_new(counter, 0).id(how).and_update(DO, how.to_string());
+        let ended = failed(guard(start).await.map(|(_, answer)| answer));
+        assert!(matches!(ended, Error::NoAnswer { .. }), "{ended}");
+        let start = host.start_new(counter, 0).id(how).and_update(DO, how.to_string());
+        let ended = failed(guard(start).await.map(|(_, answer)| answer));
+        assert!(matches!(ended, Error::Finished { .. }), "{ended}");
+    }
+}
+
+#[tokio::test]
 async fn a_rewind_takes_answers_back_and_the_code_answers_anew() {
     let host = host_on(store().0).await;
     let instance = begun(&host).await;

@@ -65,7 +65,10 @@ impl StartRequest {
     pub(super) fn instance_and_event(&self) -> Result<(InstanceId, ExternalEvent)> {
         match (&self.instance, &self.event) {
             (Some(instance), Some(event)) => Ok((instance.clone(), event.clone())),
-            _ => Err(Error::NoId { event: self.name.clone() }),
+            (_, event) => {
+                let name = event.as_ref().map_or(&self.name, |event| &event.name);
+                Err(Error::NoId { event: name.clone() })
+            }
         }
     }
 }

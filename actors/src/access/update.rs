@@ -1,6 +1,6 @@
 //! Updates: requests whose answers callers wait for.
 
-use reenact_core::{EventKey, InstanceId, Timestamp, UpdateAnswer, UpdateFate};
+use reenact_core::{EventKey, InstanceId, Timestamp, TraceContext, UpdateAnswer, UpdateFate};
 
 use super::Access;
 use super::start::StartRequest;
@@ -35,11 +35,9 @@ impl Access {
         instance: &InstanceId,
         KeyedUpdate { update, key, is_new }: KeyedUpdate,
     ) -> Result<UpdateAnswer> {
-        // Enlisted before it is sent, so that no answer is missed in between.
-        let waiter = self.waiter_for_answer(instance, &key);
+        let waiter = self.waiter_for_new(instance, &key, is_new);
         match self.raise_event(instance, update).await {
-            Ok(()) if is_new => self.until_answered(instance, key, waiter).await,
-            Ok(()) => self.until_answered(instance, key, None).await,
+            Ok(()) => self.until_answered(instance, key, waiter).await,
             // It may have answered before its end.
             Err(Error::Finished { .. }) if !is_new => match self.answer_to(instance, key).await {
                 Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
@@ -56,18 +54,43 @@ impl Access {
     /// event.
     ///
     /// Cancelled, only the wait ends, once it is sent.
-    pub async fn update_or_start(&self, mut request: StartRequest) -> Result<UpdateAnswer> {
+    pub async fn update_or_start(&self, request: StartRequest) -> Result<UpdateAnswer> {
         let (instance, update) = request.instance_and_event()?;
         let update = self.keyed_update(update)?;
         match self.send_update(&instance, update.clone()).await {
-            Err(Error::NotFound { .. }) => {
-                let KeyedUpdate { update, key, .. } = update;
-                request.event = Some(update);
-                self.start_instance(request).await?;
-                self.answer_to(&instance, key).await
-            }
+            Err(Error::NotFound { .. }) => self.start_with(request, &instance, update, None).await,
             answer => answer,
         }
+    }
+
+    /// Starts an instance with an update, both or none, and waits for the answer. Where the instance is there already, it
+    /// gets the update. `trace` is as in [`start_in_trace`](Self::start_in_trace).
+    ///
+    /// # Errors
+    /// As [`start_instance`](Self::start_instance) with an event, and then as [`answer_to`](Self::answer_to).
+    ///
+    /// Cancelled, only the wait ends, once it is sent.
+    pub async fn start_with_update(
+        &self,
+        request: StartRequest,
+        trace: Option<TraceContext>,
+    ) -> Result<UpdateAnswer> {
+        let (instance, update) = request.instance_and_event()?;
+        let update = self.keyed_update(update)?;
+        self.start_with(request, &instance, update, trace).await
+    }
+
+    async fn start_with(
+        &self,
+        mut request: StartRequest,
+        instance: &InstanceId,
+        KeyedUpdate { update, key, is_new }: KeyedUpdate,
+        trace: Option<TraceContext>,
+    ) -> Result<UpdateAnswer> {
+        let waiter = self.waiter_for_new(instance, &key, is_new);
+        request.event = Some(update);
+        self.start_in_trace(request, trace).await?;
+        self.until_answered(instance, key, waiter).await
     }
 
     /// Raises an event on an instance, which is started with the event where it is not there. The event gets a key if it has
@@ -121,6 +144,17 @@ impl Access {
         let is_new = update.key.is_none();
         let (update, key) = self.keyed(update)?;
         Ok(KeyedUpdate { update, key, is_new })
+    }
+
+    /// Enlisted before it is sent, so that no answer is missed in between. An answer to an older one may be in the
+    /// log only.
+    fn waiter_for_new(
+        &self,
+        instance: &InstanceId,
+        key: &EventKey,
+        is_new: bool,
+    ) -> Option<Waiter<AnswerReport>> {
+        if is_new { self.waiter_for_answer(instance, key) } else { None }
     }
 
     fn waiter_for_answer(

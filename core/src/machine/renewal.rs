@@ -215,7 +215,7 @@ impl Passed {
             }
             Event::StatusSet { status } => state.note_status(status.clone()),
             Event::UpdateAnswered { key, answer } => {
-                state.updates.remember(key.clone(), answer.clone());
+                state.updates.remember(key, answer.clone());
             }
             Event::UpdateAnswersCarried { answers } => state.updates.carry(answers.clone()),
             Event::ValuePublished { name, value } => {

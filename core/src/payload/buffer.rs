@@ -40,6 +40,15 @@ impl Buffer {
             _ => Self::Shared(Arc::from(bytes)),
         }
     }
+
+    /// What it takes besides itself: of those that are shared, with the counters.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Inline { .. } => 0,
+            Self::Shared(bytes) => bytes.len() + 2 * size_of::<usize>(),
+            Self::Large(bytes) => bytes.len() + 5 * size_of::<usize>(),
+        }
+    }
 }
 
 impl Deref for Buffer {

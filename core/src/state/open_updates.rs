@@ -20,7 +20,7 @@ pub(crate) struct OpenUpdates {
 impl OpenUpdates {
     /// Answers of the execution before.
     pub(crate) fn carry(&mut self, answers: Vec<(EventKey, UpdateAnswer)>) {
-        answers.into_iter().for_each(|(key, answer)| self.remember(key, answer));
+        answers.into_iter().for_each(|(key, answer)| self.remember(&key, answer));
     }
 
     /// The code has taken a request.
@@ -41,8 +41,8 @@ impl OpenUpdates {
     }
 
     /// It is answered.
-    pub(crate) fn remember(&mut self, key: EventKey, answer: UpdateAnswer) {
-        if let Some((_, event)) = self.open.remove(&key) {
+    pub(crate) fn remember(&mut self, key: &EventKey, answer: UpdateAnswer) {
+        if let Some((_, event)) = self.open.remove(key) {
             self.bytes -= event.data.len();
         }
         self.answers.remember(key, answer);
@@ -66,6 +66,6 @@ impl OpenUpdates {
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes
             + self.open.len() * size_of::<(EventKey, (Name, BufferedEvent))>()
-            + self.answers.bytes()
+            + self.answers.held_bytes()
     }
 }

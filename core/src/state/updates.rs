@@ -68,7 +68,7 @@ impl State {
     }
 
     pub(super) fn note_answer(&mut self, key: EventKey, answer: UpdateAnswer) {
-        self.updates.remember(key.clone(), answer.clone());
+        self.updates.remember(&key, answer.clone());
         self.act(Action::AnswerUpdate { key, answer });
     }
 

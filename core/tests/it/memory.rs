@@ -1,6 +1,6 @@
 //! What an execution holds in memory does not grow with its history.
 
-use crate::support::instance::{code, complete, instance_id, raise, seconds, start};
+use crate::support::instance::{code, complete, instance_id, raise, raise_once, seconds, start};
 use allocation_counter::measure;
 use reenact_core::{
     ActivityDefinition, ExecutionId, Machine, MachineConfig, OrchestrationCode,
@@ -135,6 +135,54 @@ fn events_inputs_and_messages_count_while_they_wait() {
     assert!(machine.outcome().is_some());
     let ended = machine.held_bytes();
     assert!(ended < 2 * RESULT_BYTES, "nobody has taken the event: {ended}");
+}
+
+async fn doubles(ctx: OrchestrationContext, _: ()) -> Result<(), OrchestrationError> {
+    let mut numbers = ctx.updates::<u64, u64, ()>("double");
+    loop {
+        let number = numbers.next().await?;
+        let double = number.request() * 2;
+        number.reply(&double);
+    }
+}
+
+/// Has so many updates answered, with keys that are made so.
+fn doubled(machine: &mut Machine, updates: u64, key: fn(u64) -> String) {
+    for n in 1..=updates {
+        let raised = raise_once("double", n, &key(n));
+        drop(machine.apply(raised, seconds(n)).expect("a turn"));
+    }
+}
+
+/// Numbers in an order that is as good as any.
+fn spread(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[test]
+fn what_is_known_of_updates_that_were_answered_is_little_and_counts_as_what_it_is() {
+    const UPDATES: u64 = 256;
+    let code = OrchestrationCode::new("doubles", doubles).expect("a name");
+    let drawn = |n: u64| format!("update {:016x}{n:016x}", spread(n));
+    let sent = |n: u64| format!("from {:016x}-{:016x}-{n}", spread(n), 7);
+    let own = |n: u64| format!("the number {n} of somebody who has keys of their own");
+    let keys: [(fn(u64) -> String, usize); 3] = [(drawn, 130), (sent, 130), (own, 250)];
+    for (key, most) in keys {
+        let (first, at) = (ExecutionId::FIRST, seconds(0));
+        let mut machine = Machine::start(&code, instance_id(), first, lean(), start(()), at)
+            .expect("it starts")
+            .0;
+        doubled(&mut machine, 1, |_| "the first of all".to_string());
+        let before = machine.held_bytes();
+        let grown = measure(|| doubled(&mut machine, UPDATES, key)).bytes_current as usize;
+        let counted = machine.held_bytes() - before;
+        assert!(grown < UPDATES as usize * most, "{} of {}: {grown}", key(1), UPDATES);
+        // A text counts for each place where it is, as each has its own once it is read from a log.
+        let about = grown * 3 / 4..grown * 4 / 3;
+        assert!(about.contains(&counted), "{}: {grown}, {counted} counted", key(1));
+        let again = machine.apply(raise_once("double", 3, &key(3)), seconds(300));
+        assert!(again.expect("an answer").recorded.events.is_empty(), "each counts once");
+    }
 }
 
 #[test]

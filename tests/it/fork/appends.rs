@@ -1,6 +1,34 @@
 //! A fork is one append: it is stored as a whole or not at all, whenever the host crashes.
 
 use super::*;
+use crate::rewind::appends::put_terminated;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_not_fit_into_one_append_is_refused_with_nothing_stored() {
+    use reenact::limits::{MAX_PAYLOAD_BYTES, MAX_REWOUND_BYTES, MAX_REWOUND_TURNS};
+    let (memory, _) = store();
+    let wide = MAX_PAYLOAD_BYTES - 2;
+    let cases = [
+        ("long", MAX_REWOUND_TURNS, 0, "turns to fork are over 16000"),
+        ("wide", MAX_REWOUND_BYTES / wide + 1, wide, "bytes to fork are over 33554432"),
+    ];
+    for (name, many, bytes, _) in cases {
+        put_terminated(&memory, name, many, &"x".repeat(bytes)).await;
+    }
+    let host = host(memory, &Shop::default()).start().await.unwrap();
+    for (name, many, _, what) in cases {
+        let source = host.instance::<String>(&id(name));
+        let fork = format!("{name}-fork");
+        let refused = guard(source.fork(&*fork).before(many as u64 + 1)).await.unwrap_err();
+        assert!(matches!(refused, Error::OverLimit { .. }), "{refused}");
+        assert!(refused.to_string().ends_with(what), "{refused}");
+        let absent = guard(host.get_status(&id(&fork))).await.unwrap_err();
+        assert!(matches!(absent, Error::NotFound { .. }), "{absent}");
+        let early = guard(source.fork(&*fork).before(2)).await;
+        early.expect("what fits is forked, however long the other one is");
+    }
+    guard(host.shutdown()).await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fork_is_stored_as_a_whole_or_not_at_all() {

@@ -28,7 +28,7 @@ async fn what_would_not_fit_into_one_append_is_refused_with_nothing_stored() {
 }
 
 /// Stores an instance on which this many events were raised before it was terminated.
-async fn put_terminated(memory: &InMemory, name: &str, many: usize, data: &str) {
+pub(crate) async fn put_terminated(memory: &InMemory, name: &str, many: usize, data: &str) {
     let (instance, shard) = (id(name), ShardId::of(&id(name), memory.shards()));
     let order: reenact::Name = ORDER.try_into().unwrap();
     let (input, data) = (Payload::encode(&1_u64).unwrap(), Payload::encode(data).unwrap());
