@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reenact::{ActivityContext, ActivityError, HostBuilder, InstanceId};
+use reenact::{
+    ActivityContext, ActivityError, HostBuilder, InstanceId, OrchestrationContext,
+    OrchestrationError,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -11,7 +14,7 @@ use crate::decision::{Call, Decision};
 use crate::entities::{EntityDone, EntityStart, EntityWork, WorkerEntity};
 use crate::failure::Failure;
 use crate::instances::{free_id, start_for_entity, terminate, watch_child};
-use crate::names::{DECIDE, FREE_ID, OPERATE, START, TERMINATE, WATCH_CHILD};
+use crate::names::{DECIDE, DETACHED, FREE_ID, OPERATE, START, TERMINATE, WATCH_CHILD};
 use crate::sidecar::Shared;
 use crate::start::Trace;
 use crate::text::Text;
@@ -21,7 +24,7 @@ use crate::workers::{ActivityWork, Answer, OperationWork, Work};
 const KEY: &str = "durabletask.call";
 
 /// An activity of a worker, as it is called.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct CalledActivity(Box<RawValue>);
 
@@ -43,6 +46,13 @@ pub(crate) struct CallDetails {
 struct Wrapped {
     #[serde(rename = "durabletask.call")]
     call: CallDetails,
+}
+
+/// An activity in an instance of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Detached {
+    pub(crate) name: String,
+    pub(crate) call: CalledActivity,
 }
 
 /// An instance that is to be terminated.
@@ -102,36 +112,45 @@ impl CalledActivity {
 pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
     let [decide, operate, act, ending, freeing, watching, starting] =
         std::array::from_fn(|_| shared.clone());
-    host.register_activity(DECIDE, move |ctx: ActivityContext, number: u32| {
-        let shared = decide.clone();
-        async move { decided(&shared, ctx, number).await }
-    })
-    .register_activity(OPERATE, move |ctx: ActivityContext, work: EntityWork| {
-        let shared = operate.clone();
-        async move { operated(&shared, ctx, work).await }
-    })
-    .register_activity(TERMINATE, move |_: ActivityContext, wanted: Terminated| {
-        let shared = ending.clone();
-        async move { terminate(&shared.client().await, wanted).await.map_err(failed) }
-    })
-    .register_activity(FREE_ID, move |_: ActivityContext, id: InstanceId| {
-        let shared = freeing.clone();
-        async move { free_id(&shared.client().await, &id).await }
-    })
-    .register_activity(WATCH_CHILD, move |_: ActivityContext, child: WatchedChild| {
-        let shared = watching.clone();
-        async move { watch_child(&shared, child).await }
-    })
-    .register_activity(START, move |_: ActivityContext, start: EntityStart| {
-        let shared = starting.clone();
-        async move { start_for_entity(&shared, start).await.map_err(failed) }
-    })
-    .dynamic_activity(move |ctx: ActivityContext, input: Box<RawValue>| {
-        let shared = act.clone();
-        async move { acted(&shared, ctx, input).await }
-    })
-    .dynamic_entity::<WorkerEntity>()
-    .remote_activities(&[DECIDE, OPERATE, WATCH_CHILD])
+    host.register_orchestration(DETACHED, run_detached)
+        .register_activity(DECIDE, move |ctx: ActivityContext, number: u32| {
+            let shared = decide.clone();
+            async move { decided(&shared, ctx, number).await }
+        })
+        .register_activity(OPERATE, move |ctx: ActivityContext, work: EntityWork| {
+            let shared = operate.clone();
+            async move { operated(&shared, ctx, work).await }
+        })
+        .register_activity(TERMINATE, move |_: ActivityContext, wanted: Terminated| {
+            let shared = ending.clone();
+            async move { terminate(&shared.client().await, wanted).await.map_err(failed) }
+        })
+        .register_activity(FREE_ID, move |_: ActivityContext, id: InstanceId| {
+            let shared = freeing.clone();
+            async move { free_id(&shared.client().await, &id).await }
+        })
+        .register_activity(WATCH_CHILD, move |_: ActivityContext, child: WatchedChild| {
+            let shared = watching.clone();
+            async move { watch_child(&shared, child).await }
+        })
+        .register_activity(START, move |_: ActivityContext, start: EntityStart| {
+            let shared = starting.clone();
+            async move { start_for_entity(&shared, start).await.map_err(failed) }
+        })
+        .dynamic_activity(move |ctx: ActivityContext, input: Box<RawValue>| {
+            let shared = act.clone();
+            async move { acted(&shared, ctx, input).await }
+        })
+        .dynamic_entity::<WorkerEntity>()
+        .remote_activities(&[DECIDE, OPERATE, WATCH_CHILD])
+}
+
+async fn run_detached(
+    ctx: OrchestrationContext,
+    detached: Detached,
+) -> Result<Text, OrchestrationError> {
+    let Detached { name, call } = detached;
+    Ok(ctx.call_activity_by_name(name.as_str(), &call).await?)
 }
 
 async fn decided(
@@ -156,8 +175,7 @@ async fn acted(
     let work = ActivityWork {
         name: ctx.activity_name().to_string(),
         instance: ctx.instance_id().to_string(),
-        // Numbers of calls grow with the log, which cannot get that long.
-        call: i32::try_from(ctx.correlation_id().0).unwrap_or(i32::MAX),
+        call: shared.call(ctx.instance_id(), ctx.correlation_id()),
         version,
         input,
         tags,

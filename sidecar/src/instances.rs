@@ -6,14 +6,17 @@ use reenact::core::Event;
 use reenact::inspect::TreeNode;
 use reenact::{
     ActivityError, Client, Error, ErrorKind, InstanceId, InstanceState, InstanceStatus, Name,
-    Result, Timestamp,
+    Outcome, Payload, Result, Timestamp,
 };
 use serde_json::value::RawValue;
 
 use crate::activities::{Ended, Terminated, WatchedChild};
 use crate::entities::EntityStart;
+use crate::events::{Encoded, event};
 use crate::failure::Failure;
-use crate::limits::MAX_TREE;
+use crate::limits::{MAX_REASON_BYTES, MAX_TREE};
+use crate::names::{DETACHED, LARGE_OUTPUT};
+use crate::proto::{self, HistoryEvent, HistoryEventEventType as Kind, OrchestrationStatus};
 use crate::sidecar::{HistoryError, Shared};
 use crate::start::{Rewound, Start};
 use crate::text::Text;
@@ -59,11 +62,30 @@ pub(crate) async fn terminate(client: &Client, wanted: Terminated) -> Result<()>
     Ok(())
 }
 
-async fn end(client: &Client, id: &InstanceId, reason: &str) -> Result<()> {
-    match client.terminate(id, reason).await {
+async fn end(client: &Client, id: &InstanceId, output: &str) -> Result<()> {
+    match end_with(client, id, output).await {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Finished) => Ok(()),
         ended => ended,
     }
+}
+
+/// What is longer than a reason may be comes as an event before.
+async fn end_with(client: &Client, id: &InstanceId, output: &str) -> Result<()> {
+    if output.len() <= MAX_REASON_BYTES {
+        return client.terminate(id, output).await;
+    }
+    client.raise_event(id, LARGE_OUTPUT, Text::new(Some(output.to_owned()))).await?;
+    client.terminate(id, LARGE_OUTPUT).await
+}
+
+/// The output of an instance that was terminated with a long one.
+pub(crate) async fn large_output(client: &Client, id: &InstanceId) -> Result<Option<String>> {
+    let history = client.history(id).await?;
+    let raised = history.events().filter_map(|event| match event.event {
+        Event::ExternalRaised { name, data, .. } if name.as_str() == LARGE_OUTPUT => text_of(data),
+        _ => None,
+    });
+    Ok(raised.last())
 }
 
 /// The instances that one has started, and those that they have: as many as a tree has.
@@ -164,12 +186,89 @@ pub(crate) async fn rewind(
         return Err(RewindError::NotFailed { instance: id.clone(), state: status.state });
     }
     let start = start_of(client, id).await?;
-    let history = shared.history(id).await?;
+    let mut history = shared.history(id).await?;
+    // By this a worker sees that it is a rewind.
+    history.push(Encoded::from(&ended(&status)));
     let start = Start { rewound: Some(Rewound { history, reason }), ..start };
     let input = start.write().map_err(|why| RewindError::Encode { instance: id.clone(), why })?;
     let again = client.start_new_by_name::<Text>(status.name.as_str(), &input).id(id);
     again.replacing([InstanceState::Failed]).await?;
     Ok(())
+}
+
+/// The event that an instance has ended, and how.
+pub(crate) fn ended(status: &InstanceStatus) -> HistoryEvent {
+    let (result, failure) = result_of(status);
+    let completed = proto::ExecutionCompletedEvent {
+        orchestration_status: status_of_state(status.state).into(),
+        result,
+        failure_details: failure.map(Into::into),
+    };
+    event(status.last_event_at, Kind::ExecutionCompleted(completed))
+}
+
+/// What an instance has ended with: its output, or its failure.
+pub(crate) fn result_of(status: &InstanceStatus) -> (Option<String>, Option<Failure>) {
+    match &status.outcome {
+        Some(Outcome::Completed(output)) => (text_of(output), None),
+        Some(Outcome::Failed(error)) => (None, Some(Failure::from(error))),
+        Some(Outcome::Terminated { reason } | Outcome::Cancelled { reason }) => {
+            (Some(reason.clone()).filter(|reason| !reason.is_empty()), None)
+        }
+        Some(Outcome::Continued { .. }) | None => (None, None),
+    }
+}
+
+pub(crate) fn text_of(payload: &Payload) -> Option<String> {
+    payload.decode::<Box<RawValue>>().ok().and_then(|value| Text::from_value(value).into_option())
+}
+
+/// The states of an instance in the words of the protocol, which has none for one that is parked: it goes on.
+pub(crate) fn status_of_state(state: InstanceState) -> OrchestrationStatus {
+    match state {
+        InstanceState::Completed => OrchestrationStatus::Completed,
+        InstanceState::Failed => OrchestrationStatus::Failed,
+        InstanceState::Terminated => OrchestrationStatus::Terminated,
+        InstanceState::Cancelled => OrchestrationStatus::Canceled,
+        InstanceState::Suspended => OrchestrationStatus::Suspended,
+        InstanceState::Importing => OrchestrationStatus::Pending,
+        _ => OrchestrationStatus::Running,
+    }
+}
+
+/// When an instance was suspended and resumed, as events of the protocol.
+pub(crate) async fn pauses(client: &Client, id: &InstanceId) -> Result<Vec<HistoryEvent>> {
+    let history = client.history(id).await?;
+    let pauses = history.events().filter_map(|found| {
+        let kind = match found.event {
+            Event::ExecutionSuspended { reason } => {
+                let input = Some(reason.clone()).filter(|reason| !reason.is_empty());
+                Kind::ExecutionSuspended(proto::ExecutionSuspendedEvent { input })
+            }
+            Event::ExecutionResumed => {
+                Kind::ExecutionResumed(proto::ExecutionResumedEvent { input: None })
+            }
+            _ => return None,
+        };
+        Some(event(found.at, kind))
+    });
+    Ok(pauses.collect())
+}
+
+/// A history with these events at their times.
+pub(crate) fn in_order(history: Vec<Encoded>, more: Vec<HistoryEvent>) -> Vec<Encoded> {
+    let time = |event: &HistoryEvent| event.timestamp.as_ref().map(|at| (at.seconds, at.nanos));
+    let mut more = more.into_iter().peekable();
+    let mut ordered = Vec::new();
+    for event in history {
+        let at = event.decode().ok().as_ref().and_then(time);
+        while let Some(before) = more.next_if(|next| at.is_some() && time(next) < at) {
+            ordered.push(Encoded::from(&before));
+        }
+        ordered.push(event);
+    }
+    ordered.extend(more.map(|event| Encoded::from(&event)));
+    ordered
 }
 
 /// Starts an instance with what another was started with, under its own id or a new one.
@@ -216,7 +315,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The name under which entities of a type have their orchestration begins with this.
-pub(crate) fn is_entity(name: &Name) -> bool {
-    name.as_str().starts_with('@')
+/// Whether an orchestration of that name is none to clients: it is an entity, or an activity on its own.
+pub(crate) fn is_hidden(name: &Name) -> bool {
+    name.as_str().starts_with('@') || name.as_str() == DETACHED
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use reenact::limits::MAX_STATUS_BYTES;
 use reenact::{
     ActivityError, AnyEvent, EventError, LockError, LockGuard, Name, OrchestrationContext,
     OrchestrationError, OrchestrationErrorKind,
@@ -24,7 +25,7 @@ pub(crate) use self::history::{History, Run};
 use crate::decision::{Decision, End, What};
 use crate::events::{event, orchestrator_completed, orchestrator_started};
 use crate::failure::Failure;
-use crate::names::{DECIDE, Names};
+use crate::names::{DECIDE, LARGE_OUTPUT, LARGE_STATUS, Names};
 use crate::proto::{self, HistoryEvent, HistoryEventEventType as Kind};
 use crate::start::Start;
 use crate::text::Text;
@@ -138,7 +139,10 @@ impl Interpreter {
                 Arrival::Happened(kind) => self.news.push(event(self.ctx.now(), *kind)),
                 Arrival::Raised(Ok(raised)) => {
                     self.await_event();
-                    self.raised(raised);
+                    // It is not for the worker, but for those who ask how the instance has ended.
+                    if raised.name().as_str() != LARGE_OUTPUT {
+                        self.raised(raised);
+                    }
                 }
                 Arrival::Raised(Err(error)) => return Err(error.into()),
                 Arrival::Locked { section, entities, lock } => self.locked(section, entities, lock),
@@ -224,9 +228,10 @@ impl Interpreter {
         if let Some(status) = decision.status
             && self.status.as_ref().is_none_or(|before| before.as_json() != status.as_json())
         {
-            self.ctx.set_status(&status);
+            self.set_status(&status);
             self.status = Some(status);
         }
+        let ends = decision.actions.iter().any(|action| matches!(action.what, What::Complete(_)));
         let mut end = None;
         for action in decision.actions {
             if let Some(event) = action.event(now, self.run.instance(), self.run.execution()) {
@@ -235,6 +240,8 @@ impl Interpreter {
             match action.what {
                 What::Complete(how) => end = Some(how),
                 What::Rewind { history } => self.restore(history),
+                // It has nobody who waits for it, and runs all the same.
+                What::Task(call) if ends => self.detach(call),
                 what => self.take(action.id, what),
             }
         }
@@ -242,6 +249,17 @@ impl Interpreter {
             self.run.add(&orchestrator_completed(now));
         }
         end
+    }
+
+    /// A large one is a published value: what lists show stays small.
+    fn set_status(&self, status: &Text) {
+        let bytes = status.as_json().len();
+        if bytes <= MAX_STATUS_BYTES {
+            self.ctx.unpublish(LARGE_STATUS);
+            return self.ctx.set_status(status);
+        }
+        self.ctx.publish(LARGE_STATUS, status);
+        self.ctx.set_status(&format!("{bytes} bytes, in the published value `{LARGE_STATUS}`"));
     }
 
     fn end(mut self, end: End) -> Result<Text, OrchestrationError> {

@@ -31,3 +31,6 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most instances on a page of a list.
 pub const MAX_PAGE: usize = 1_000;
+
+/// Longest output with which an instance is terminated in one step, in bytes. A longer one is an event before.
+pub const MAX_REASON_BYTES: usize = 4 * 1024;

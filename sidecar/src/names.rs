@@ -15,6 +15,13 @@ pub(crate) const FREE_ID: &str = "durabletask.free_id";
 /// A child of an earlier execution is waited for.
 pub(crate) const WATCH_CHILD: &str = "durabletask.watch_child";
 
+/// A call that its orchestration does not wait for runs in an instance of its own, with this orchestration.
+pub(crate) const DETACHED: &str = "durabletask.detached";
+/// The published value that is the custom status, where that is larger than a status may be.
+pub(crate) const LARGE_STATUS: &str = "durabletask.status";
+/// The event that has what an instance is to be terminated with, where that is longer than a reason may be.
+pub(crate) const LARGE_OUTPUT: &str = "durabletask.output";
+
 /// The names that code in Rust has on this host. All others are of workers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {

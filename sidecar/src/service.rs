@@ -1,5 +1,6 @@
 //! The service of the protocol: its methods by their names, and what they share.
 
+mod deadline;
 mod entities;
 mod instances;
 mod lists;
@@ -65,7 +66,8 @@ impl Service<http::Request<Body>> for TaskHub {
             return Box::pin(async move { Ok(refused.into_http()) });
         }
         let hub = self.hub.clone();
-        Box::pin(async move { Ok(hub.call(request).await) })
+        let limit = deadline::of(request.headers());
+        Box::pin(async move { Ok(deadline::within(limit, hub.call(request)).await) })
     }
 }
 

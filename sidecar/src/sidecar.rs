@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reenact::core::{Machine, MachineConfig};
-use reenact::{ActivityError, Client, HostBuilder, InstanceId, Name, OrchestrationContext};
+use reenact::{
+    ActivityError, Client, CorrelationId, HostBuilder, InstanceId, Name, OrchestrationContext,
+};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
@@ -128,6 +130,17 @@ impl Shared {
             }
         };
         Ok(Asked { run, history: Arc::new(history) })
+    }
+
+    /// The number of a call: that of the worker whose orchestration calls, or that of the log.
+    pub(crate) fn call(&self, instance: &InstanceId, scheduled: CorrelationId) -> i32 {
+        let run = self.run(instance).and_then(|run| run.call(scheduled));
+        // Numbers of calls grow with the log, which cannot get that long.
+        run.unwrap_or_else(|| i32::try_from(scheduled.0).unwrap_or(i32::MAX))
+    }
+
+    fn run(&self, instance: &InstanceId) -> Option<Arc<Run>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(instance.as_str()).cloned()
     }
 
     /// The history of the newest execution of an instance.

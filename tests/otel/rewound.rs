@@ -69,7 +69,7 @@ async fn what_a_rewind_replaces_has_a_span_and_all_is_one_trace_without_a_caller
     assert_eq!(first.linked(), []);
     assert_built_on(second, first, "rewind");
     assert_built_on(third, second, "rewind");
-    let last_paid = spans.iter().filter(|span| span.name == "activity:pay").next_back().unwrap();
+    let last_paid = spans.iter().rfind(|span| span.name == "activity:pay").unwrap();
     assert_eq!(last_paid.parent, third.id);
 }
 

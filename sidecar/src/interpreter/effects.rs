@@ -9,12 +9,12 @@ use reenact::{
 };
 
 use super::{Arrival, Interpreter};
-use crate::activities::{CalledActivity, Ended, Terminated};
+use crate::activities::{CalledActivity, Detached, Ended, Terminated};
 use crate::decision::{Call, Operation, What};
 use crate::entities;
 use crate::events::time_of;
 use crate::failure::Failure;
-use crate::names::{FREE_ID, TERMINATE};
+use crate::names::{DETACHED, FREE_ID, TERMINATE};
 use crate::proto::{self, HistoryEventEventType as Kind, TaskFailureDetails};
 use crate::start::{Parent, Start};
 use crate::text::Text;
@@ -55,8 +55,20 @@ impl Interpreter {
         let name = call.name.clone();
         let called = CalledActivity::of(call, is_rust);
         let result = self.ctx.schedule_activity_by_name::<_, Text>(name.as_str(), &called);
+        if let Some(scheduled) = result.id() {
+            self.run.name_call(scheduled, id);
+        }
         self.inbox
             .push(Box::pin(async move { Arrival::happened(activity_ended(id, result.await)) }));
+    }
+
+    /// An activity that is called as the execution ends.
+    pub(super) fn detach(&self, call: Call) {
+        let is_rust = self.surroundings.names().is_activity(&call.name);
+        let name = call.name.clone();
+        let detached = Detached { name, call: CalledActivity::of(call, is_rust) };
+        // It leaves with the end of the execution.
+        drop(self.ctx.start_orchestration_by_name(DETACHED, &detached));
     }
 
     fn call_child(&mut self, id: i32, child: String, call: Call) {

@@ -1,8 +1,9 @@
 //! The history of an execution, as workers and clients are shown it.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reenact::{Name, OrchestrationContext};
+use reenact::{CorrelationId, Name, OrchestrationContext};
 
 use crate::decision::Span;
 use crate::events::{Encoded, time_of};
@@ -18,6 +19,8 @@ pub(crate) struct Run {
     execution: String,
     started: Kind,
     shown: Mutex<Shown>,
+    /// The numbers that the worker has given calls, by those of the log.
+    calls: Mutex<HashMap<CorrelationId, i32>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +66,7 @@ impl Run {
             execution,
             started: Kind::ExecutionStarted(started),
             shown: Mutex::default(),
+            calls: Mutex::default(),
         }
     }
 
@@ -85,6 +89,15 @@ impl Run {
 
     pub(super) fn started(&self) -> Kind {
         self.started.clone()
+    }
+
+    pub(super) fn name_call(&self, scheduled: CorrelationId, id: i32) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(scheduled, id);
+    }
+
+    /// The number that the worker has given a call.
+    pub(crate) fn call(&self, scheduled: CorrelationId) -> Option<i32> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).get(&scheduled).copied()
     }
 
     pub(super) fn set_span(&self, span: Span) {

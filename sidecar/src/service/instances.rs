@@ -3,14 +3,16 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt, stream};
-use reenact::{Error, ErrorKind, InstanceId, InstanceState, TraceContext, Version};
+use reenact::{Error, ErrorKind, InstanceId, InstanceState, InstanceStatus, TraceContext, Version};
 use tonic::Status;
 
-use super::state::{runtime_status, states_of};
+use super::state::states_of;
 use super::{Hub, id_of, status_of};
 use crate::activities::Terminated;
 use crate::events::{Encoded, event, timestamp_of};
-use crate::instances::{RewindError, encoded, now, restart, rewind, terminate};
+use crate::instances::{
+    RewindError, encoded, ended, in_order, now, pauses, restart, rewind, terminate,
+};
 use crate::limits::EVENTS_PER_CHUNK;
 use crate::proto::{self, HistoryEventEventType as Kind, OrchestrationStatus};
 use crate::sidecar::HistoryError;
@@ -83,7 +85,7 @@ impl Hub {
         self,
         request: proto::GetInstanceRequest,
     ) -> Result<proto::GetInstanceResponse, Status> {
-        let is_pending = |status: &_| runtime_status(status) == OrchestrationStatus::Pending;
+        let is_pending = |status: &_| self.runtime_status(status) == OrchestrationStatus::Pending;
         self.until_ending(self.wait(request, |status| !is_pending(status))).await
     }
 
@@ -113,7 +115,7 @@ impl Hub {
     async fn wait(
         &self,
         request: proto::GetInstanceRequest,
-        is_wanted: impl Fn(&reenact::InstanceStatus) -> bool,
+        is_wanted: impl Fn(&InstanceStatus) -> bool,
     ) -> Result<proto::GetInstanceResponse, Status> {
         let id = id_of(&request.instance_id)?;
         let mut watch = self.client.watch(&id).map_err(status_of)?;
@@ -239,9 +241,12 @@ impl Hub {
         request: proto::StreamInstanceHistoryRequest,
     ) -> Result<Chunks, Status> {
         let id = id_of(&request.instance_id)?;
-        let mut events = self.events(&id).await?;
+        let status = self.client.get_status(&id).await.map_err(status_of)?;
+        let mut events = self.events(&status).await?;
         if !request.for_work_item_processing {
-            events.extend(self.end_of(&id).await?);
+            let pauses = pauses(&self.client, &id).await.map_err(status_of)?;
+            events = in_order(events, pauses);
+            events.extend(self.end_of(&status).await?);
         }
         let chunks: Vec<_> = events
             .chunks(EVENTS_PER_CHUNK)
@@ -254,39 +259,31 @@ impl Hub {
         Ok(stream::iter(chunks).boxed())
     }
 
-    async fn events(&self, id: &InstanceId) -> Result<Vec<Encoded>, Status> {
-        let status = self.client.get_status(id).await.map_err(status_of)?;
+    async fn events(&self, status: &InstanceStatus) -> Result<Vec<Encoded>, Status> {
         if self.shared.names().is_orchestration(status.name.as_str()) {
             // Code in Rust has no history in the protocol.
             return Ok(Vec::new());
         }
-        self.shared.history(id).await.map_err(|error| match error {
+        self.shared.history(&status.id).await.map_err(|error| match error {
             HistoryError::Store(error) => status_of(error),
             HistoryError::Unfit { .. } => Status::internal(error.to_string()),
         })
     }
 
     /// How an instance has ended, as the last events of its history.
-    async fn end_of(&self, id: &InstanceId) -> Result<Vec<Encoded>, Status> {
-        let status = self.client.get_status(id).await.map_err(status_of)?;
+    async fn end_of(&self, status: &InstanceStatus) -> Result<Vec<Encoded>, Status> {
         if !status.state.is_finished() {
             return Ok(Vec::new());
         }
-        let at = status.last_event_at;
-        let is_terminated = status.state == InstanceState::Terminated;
-        let Some(state) = self.state(id, true).await? else { return Ok(Vec::new()) };
         let mut events = Vec::new();
-        if is_terminated {
-            let terminated =
-                proto::ExecutionTerminatedEvent { input: state.output.clone(), recurse: false };
-            events.push(Encoded::from(&event(at, Kind::ExecutionTerminated(terminated))));
+        if status.state == InstanceState::Terminated {
+            let state = self.state(&status.id, true).await?;
+            let input = state.and_then(|state| state.output);
+            let terminated = proto::ExecutionTerminatedEvent { input, recurse: false };
+            let kind = Kind::ExecutionTerminated(terminated);
+            events.push(Encoded::from(&event(status.last_event_at, kind)));
         }
-        let completed = proto::ExecutionCompletedEvent {
-            orchestration_status: state.orchestration_status,
-            result: state.output,
-            failure_details: state.failure_details,
-        };
-        events.push(Encoded::from(&event(at, Kind::ExecutionCompleted(completed))));
+        events.push(Encoded::from(&ended(status)));
         Ok(events)
     }
 }

@@ -3,11 +3,11 @@
 use reenact::{Client, Error, ErrorKind, InstanceFilter, InstanceId, InstanceState, PageRequest};
 use tonic::Status;
 
-use super::state::{runtime_status, state_of, states_of};
+use super::state::states_of;
 use super::{Hub, id_of, status_of};
 use crate::entities::parts_of;
 use crate::events::timestamp_of;
-use crate::instances::{ENDED, below, is_entity};
+use crate::instances::{ENDED, below, is_hidden};
 use crate::limits::{DEFAULT_PAGE, MAX_PAGE};
 use crate::proto::{self, OrchestrationStatus, PurgeInstancesRequestRequest as Purged};
 
@@ -31,16 +31,16 @@ impl Hub {
         let next = loop {
             let page = page_after(after_of(after.take())?, most - found.len());
             let page = self.client.list(&filter, &page).await.map_err(status_of)?;
-            for summary in page.instances.iter().filter(|found| !is_entity(&found.name)) {
+            for summary in page.instances.iter().filter(|found| !is_hidden(&found.name)) {
                 let status = match self.client.get_status(&summary.instance).await {
                     Ok(status) => status,
                     // It is gone meanwhile.
                     Err(Error::NotFound { .. }) => continue,
                     Err(error) => return Err(status_of(error)),
                 };
-                if wanted.is_empty() || wanted.contains(&runtime_status(&status)) {
+                if wanted.is_empty() || wanted.contains(&self.runtime_status(&status)) {
                     let with_payloads = query.fetch_inputs_and_outputs;
-                    found.push(state_of(&self.client, status, with_payloads).await?);
+                    found.push(self.state_of(status, with_payloads).await?);
                 }
             }
             match page.next {
@@ -77,7 +77,7 @@ impl Hub {
         let next = loop {
             let page = page_after(after.take(), most - found.len());
             let page = self.client.list(&filter, &page).await.map_err(status_of)?;
-            let ids = page.instances.into_iter().filter(|found| !is_entity(&found.name));
+            let ids = page.instances.into_iter().filter(|found| !is_hidden(&found.name));
             found.extend(ids.map(|found| found.instance.to_string()));
             match page.next {
                 Some(next) if found.len() < most => after = Some(next),
@@ -135,7 +135,7 @@ impl Hub {
         loop {
             let page = page_after(after.take(), DEFAULT_PAGE);
             let page = self.client.list(&filter, &page).await.map_err(status_of)?;
-            for found in page.instances.into_iter().filter(|found| !is_entity(&found.name)) {
+            for found in page.instances.into_iter().filter(|found| !is_hidden(&found.name)) {
                 deleted += purge(&self.client, &found.instance, recursive).await?;
             }
             after = page.next;

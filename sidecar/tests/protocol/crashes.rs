@@ -21,7 +21,11 @@ async fn an_orchestration_goes_on_after_the_sidecar_was_killed_at_each_of_its_st
         let token = item.completion_token;
         let client = ground.host.client();
         let mut watch = client.watch("order-7").unwrap();
-        let before = client.get_status("order-7").await.unwrap().history_length;
+        let open = async || -> Vec<_> {
+            let activities = client.get_status("order-7").await.unwrap().activities;
+            activities.into_iter().map(|activity| activity.id).collect()
+        };
+        let before = open().await;
         match item.request.unwrap() {
             proto::WorkItemRequest::OrchestratorRequest(question) => {
                 let answer = crate::support::decision(&question, token, &adds(5));
@@ -49,7 +53,7 @@ async fn an_orchestration_goes_on_after_the_sidecar_was_killed_at_each_of_its_st
             }
             other => panic!("{other:?}"),
         }
-        while client.get_status("order-7").await.unwrap().history_length == before {
+        while open().await == before {
             watch.changed().await.unwrap();
         }
         ground.kill().await;

@@ -1,5 +1,8 @@
 //! Orchestrations of workers, from their start to their end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reenact::prelude::*;
 use reenact_sidecar::proto::{
     self, HistoryEventEventType as Kind, OrchestrationStatus as Status,
@@ -260,4 +263,136 @@ async fn a_history_says_what_has_happened_from_the_start_to_the_end() {
         ["asked", "started", "scheduled", "answered", "asked", "done", "answered", "ended"]
     );
     ground.end().await;
+}
+
+#[tokio::test]
+async fn what_is_called_as_it_ends_runs_all_the_same() {
+    let ground = Ground::in_memory().await;
+    let (ran, mut runs) = tokio::sync::mpsc::unbounded_channel();
+    let code = Code::default()
+        .acts(move |name, input| {
+            ran.send((name.to_owned(), input.map(str::to_owned))).unwrap();
+            Ok("1".to_owned())
+        })
+        .decides(|name, history| match (name, results(history).len()) {
+            ("parent", _) => {
+                let child = What::CreateSubOrchestration(proto::CreateSubOrchestrationAction {
+                    instance_id: "child".to_owned(),
+                    name: "child".to_owned(),
+                    ..Default::default()
+                });
+                [vec![task("log", Some("\"bye\"")), child], completes("\"done\"")].concat()
+            }
+            (_, 1) => completes("\"child is done\""),
+            (_, _) if has(history, |kind| matches!(kind, Kind::TaskScheduled(_))) => Vec::new(),
+            (_, _) => vec![task("count", None)],
+        });
+    let _worker = Worker::with(&ground.client, code).await;
+
+    ground.client.start("parent", "parent", None).await.unwrap();
+    assert_eq!(ground.client.result("parent").await.output.as_deref(), Some("\"done\""));
+
+    let mut all = [runs.recv().await.unwrap(), runs.recv().await.unwrap()];
+    all.sort_unstable();
+    assert_eq!(all[0], ("count".to_owned(), None));
+    assert_eq!(all[1], ("log".to_owned(), Some("\"bye\"".to_owned())));
+    let child = ground.client.result("child").await;
+    assert_eq!(child.output.as_deref(), Some("\"child is done\""));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_custom_status_may_be_larger_than_one_of_reenact() {
+    let ground = Ground::in_memory().await;
+    let large = format!("\"{}\"", "s".repeat(100_000));
+    ground.client.start("a", "sum", None).await.unwrap();
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    let item = work.message().await.unwrap().unwrap();
+    let Some(proto::WorkItemRequest::OrchestratorRequest(asked)) = item.request else { panic!() };
+    let answer = proto::OrchestratorResponse {
+        custom_status: Some(large.clone()),
+        ..crate::support::decision(&asked, item.completion_token, &|_, _| completes("1"))
+    };
+
+    let done =
+        ground.client.call::<_, proto::CompleteTaskResponse>("CompleteOrchestratorTask", answer);
+    done.await.unwrap();
+
+    let ended = ground.client.result("a").await;
+    assert_eq!((ended.custom_status, ended.output.as_deref()), (Some(large), Some("1")));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_failed_is_rewound_and_goes_on() {
+    let ground = Ground::in_memory().await;
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = is_mended.clone();
+    let code = Code::default()
+        .acts(move |name, _| match (name, mended.load(Ordering::Relaxed)) {
+            ("charge", false) => Err("no money".to_owned()),
+            _ => Ok(format!("\"{name}\"")),
+        })
+        .decides(|_, history| {
+            let rewound = history
+                .iter()
+                .position(|event| matches!(event.event_type, Some(Kind::ExecutionRewound(_))));
+            let ended = has(history, |kind| matches!(kind, Kind::ExecutionCompleted(_)));
+            if rewound.is_some() && ended {
+                return vec![What::RewindOrchestration(proto::RewindOrchestrationAction {
+                    new_history: without_failures(history),
+                })];
+            }
+            match results(history).len() {
+                2 => completes("\"paid and packed\""),
+                _ if has(history, |kind| matches!(kind, Kind::TaskFailed(_))) => {
+                    vec![What::CompleteOrchestration(proto::CompleteOrchestrationAction {
+                        orchestration_status: Status::Failed.into(),
+                        ..Default::default()
+                    })]
+                }
+                _ => {
+                    let called = |name: &str| {
+                        has(
+                            history,
+                            |kind| matches!(kind, Kind::TaskScheduled(t) if t.name == name),
+                        )
+                    };
+                    let missing = ["pack", "charge"].into_iter().filter(|name| !called(name));
+                    missing.map(|name| task(name, None)).collect()
+                }
+            }
+        });
+    let _worker = Worker::with(&ground.client, code).await;
+    ground.client.start("order", "order", None).await.unwrap();
+    assert_eq!(ground.client.result("order").await.orchestration_status(), Status::Failed);
+
+    is_mended.store(true, Ordering::Relaxed);
+    let rewind = proto::RewindInstanceRequest {
+        instance_id: "order".to_owned(),
+        reason: Some("the account is full again".to_owned()),
+    };
+    let _: proto::RewindInstanceResponse =
+        ground.client.call("RewindInstance", rewind).await.unwrap();
+
+    let ended = ground.client.result("order").await;
+    assert_eq!(ended.output.as_deref(), Some("\"paid and packed\""), "{ended:?}");
+    ground.end().await;
+}
+
+/// What a worker keeps of a history that is rewound.
+fn without_failures(history: &[proto::HistoryEvent]) -> Vec<proto::HistoryEvent> {
+    let failed: Vec<_> = history
+        .iter()
+        .filter_map(|event| match &event.event_type {
+            Some(Kind::TaskFailed(failed)) => Some(failed.task_scheduled_id),
+            _ => None,
+        })
+        .collect();
+    let is_kept = |event: &&proto::HistoryEvent| match &event.event_type {
+        Some(Kind::TaskFailed(_) | Kind::ExecutionCompleted(_)) => false,
+        Some(Kind::TaskScheduled(_)) => !failed.contains(&event.event_id),
+        _ => true,
+    };
+    history.iter().filter(is_kept).cloned().collect()
 }

@@ -180,13 +180,17 @@ fn path(method: &str) -> PathAndQuery {
     format!("/TaskHubSidecarService/{method}").parse().unwrap()
 }
 
+/// What an orchestration does next, by its name and its history.
+type Decide = dyn Fn(&str, &[HistoryEvent]) -> Vec<What> + Send + Sync;
+
+/// What an activity returns, by its name and its input.
+type Act = dyn Fn(&str, Option<&str>) -> Result<String, String> + Send + Sync;
+
 /// The code of a worker.
 #[derive(Clone, Default)]
 pub(crate) struct Code {
-    /// What an orchestration does next, by its name and its history.
-    pub(crate) decide: Option<Arc<dyn Fn(&str, &[HistoryEvent]) -> Vec<What> + Send + Sync>>,
-    /// What an activity returns, by its name and its input.
-    pub(crate) act: Option<Arc<dyn Fn(&str, Option<&str>) -> Result<String, String> + Send + Sync>>,
+    pub(crate) decide: Option<Arc<Decide>>,
+    pub(crate) act: Option<Arc<Act>>,
 }
 
 impl Code {
@@ -256,7 +260,7 @@ async fn answer(connection: &Connection, code: &Code, item: proto::WorkItem) {
 pub(crate) fn decision(
     question: &proto::OrchestratorRequest,
     completion_token: String,
-    decide: &(dyn Fn(&str, &[HistoryEvent]) -> Vec<What> + Send + Sync),
+    decide: &Decide,
 ) -> proto::OrchestratorResponse {
     let history = [&question.past_events[..], &question.new_events[..]].concat();
     let name = history.iter().find_map(|event| match &event.event_type {
