@@ -15,7 +15,7 @@ use crate::entities::EntityStart;
 use crate::events::{Encoded, event};
 use crate::failure::Failure;
 use crate::limits::{MAX_REASON_BYTES, MAX_TREE};
-use crate::names::{DETACHED, LARGE_OUTPUT};
+use crate::names::{DETACHED, LARGE_OUTPUT, RESUMED};
 use crate::proto::{self, HistoryEvent, HistoryEventEventType as Kind, OrchestrationStatus};
 use crate::sidecar::{HistoryError, Shared};
 use crate::start::{Rewound, Start};
@@ -239,14 +239,19 @@ pub(crate) fn status_of_state(state: InstanceState) -> OrchestrationStatus {
 /// When an instance was suspended and resumed, as events of the protocol.
 pub(crate) async fn pauses(client: &Client, id: &InstanceId) -> Result<Vec<HistoryEvent>> {
     let history = client.history(id).await?;
+    let mut why = None;
     let pauses = history.events().filter_map(|found| {
         let kind = match found.event {
+            Event::ExternalRaised { name, data, .. } if name.as_str() == RESUMED => {
+                why = text_of(data);
+                return None;
+            }
             Event::ExecutionSuspended { reason } => {
                 let input = Some(reason.clone()).filter(|reason| !reason.is_empty());
                 Kind::ExecutionSuspended(proto::ExecutionSuspendedEvent { input })
             }
             Event::ExecutionResumed => {
-                Kind::ExecutionResumed(proto::ExecutionResumedEvent { input: None })
+                Kind::ExecutionResumed(proto::ExecutionResumedEvent { input: why.take() })
             }
             _ => return None,
         };

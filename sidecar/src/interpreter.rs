@@ -25,7 +25,7 @@ pub(crate) use self::history::{History, Run};
 use crate::decision::{Decision, End, What};
 use crate::events::{event, orchestrator_completed, orchestrator_started};
 use crate::failure::Failure;
-use crate::names::{DECIDE, LARGE_OUTPUT, LARGE_STATUS, Names};
+use crate::names::{DECIDE, LARGE_OUTPUT, LARGE_STATUS, Names, RESUMED};
 use crate::proto::{self, HistoryEvent, HistoryEventEventType as Kind};
 use crate::start::Start;
 use crate::text::Text;
@@ -139,8 +139,8 @@ impl Interpreter {
                 Arrival::Happened(kind) => self.news.push(event(self.ctx.now(), *kind)),
                 Arrival::Raised(Ok(raised)) => {
                     self.await_event();
-                    // It is not for the worker, but for those who ask how the instance has ended.
-                    if raised.name().as_str() != LARGE_OUTPUT {
+                    // Some are not for the worker, but for those who ask how an instance has ended or was resumed.
+                    if ![LARGE_OUTPUT, RESUMED].contains(&raised.name().as_str()) {
                         self.raised(raised);
                     }
                 }

@@ -22,6 +22,9 @@ pub(crate) const LARGE_STATUS: &str = "durabletask.status";
 /// The event that has what an instance is to be terminated with, where that is longer than a reason may be.
 pub(crate) const LARGE_OUTPUT: &str = "durabletask.output";
 
+/// The event that has why an instance is resumed.
+pub(crate) const RESUMED: &str = "durabletask.resumed";
+
 /// The names that code in Rust has on this host. All others are of workers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {

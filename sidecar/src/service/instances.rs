@@ -14,6 +14,7 @@ use crate::instances::{
     RewindError, encoded, ended, in_order, now, pauses, restart, rewind, terminate,
 };
 use crate::limits::EVENTS_PER_CHUNK;
+use crate::names::RESUMED;
 use crate::proto::{self, HistoryEventEventType as Kind, OrchestrationStatus};
 use crate::sidecar::HistoryError;
 use crate::start::{Start, Trace};
@@ -180,6 +181,11 @@ impl Hub {
         request: proto::ResumeRequest,
     ) -> Result<proto::ResumeResponse, Status> {
         let id = id_of(&request.instance_id)?;
+        // The host resumes without a reason: it is an event before.
+        if let Some(reason) = request.reason.filter(|reason| !reason.is_empty()) {
+            let event = self.client.raise_event(&id, RESUMED, Text::new(Some(reason)));
+            done_or_finished(event.await)?;
+        }
         done_or_finished(self.client.resume(&id).await)?;
         Ok(proto::ResumeResponse {})
     }
