@@ -110,7 +110,6 @@ class Locks(EntityCase):
         self.assertEqual(self.output_of(use, input=key), 1)
         self.assertEqual(self.output_of(use, input=key), 2)
 
-    @wheel_differs("it keeps locks of terminated orchestrations")
     def test_a_lock_goes_when_the_orchestration_is_terminated(self):
         def hold(ctx, key):
             with (yield ctx.lock_entities([account(key)])):

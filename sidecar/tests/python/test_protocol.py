@@ -188,7 +188,6 @@ class Answers(Raw):
         self.assertEqual({stream.next().activityRequest.taskId for _ in range(3)}, {1, 2, 3})
         self.assertEqual(self.status_of(instance_id), Status.RUNNING)
 
-    @wheel_differs("it takes late answers without a word")
     def test_a_second_answer_changes_nothing(self):
         stream = self.stream()
         instance_id = self.start(self.name)
