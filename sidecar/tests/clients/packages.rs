@@ -31,7 +31,10 @@ pub(crate) fn node() -> Command {
     let folder = INSTALLED.get_or_init(|| {
         installed("javascript", JAVASCRIPT_PACKAGE, |folder| {
             let mut npm = Command::new("npm");
-            run(npm.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(folder).arg(JAVASCRIPT_PACKAGE));
+            run(npm
+                .args(["install", "--no-audit", "--no-fund", "--prefix"])
+                .arg(folder)
+                .arg(JAVASCRIPT_PACKAGE));
         })
     });
     let mut node = Command::new("node");
@@ -46,7 +49,8 @@ pub(crate) fn tests() -> PathBuf {
 
 /// A folder where a package is, which is installed if it is not: what was begun and not ended does not count.
 fn installed(language: &str, package: &str, install: impl FnOnce(&Path)) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in the target directory");
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in the target directory");
     let folder = target.join("clients").join(language);
     let mark = folder.join("installed");
     if fs::read_to_string(&mark).is_ok_and(|what| what == package) {

@@ -71,7 +71,7 @@ class SeveralWorkers(Case):
 
 # A worker in a process of its own: it dies in the middle of an activity, or of a decision.
 DYING = """
-import os, sys
+import os, sys, threading
 from durabletask import worker
 
 def begin(_, value):
@@ -89,6 +89,7 @@ w = worker.TaskHubGrpcWorker(host_address=os.environ["ENDPOINT"])
 w.add_orchestrator(order)
 w.add_activity(begin)
 w.start()
+threading.Event().wait()
 """
 
 
