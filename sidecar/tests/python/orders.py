@@ -25,7 +25,9 @@ class Till(entities.DurableEntity):
 
 
 def step(_, value):
-    print("step", flush=True)
+    # In one piece: several threads write.
+    sys.stdout.write("step\n")
+    sys.stdout.flush()
     return value + 1
 
 
