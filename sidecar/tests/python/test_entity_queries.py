@@ -6,7 +6,7 @@ from durabletask import client, entities
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
-from support import Calls, new_id
+from support import Calls, new_id, wheel_differs
 from test_entities import Account, EntityCase, counter
 
 
@@ -40,14 +40,29 @@ class Reading(EntityCase):
     def test_of_nobody(self):
         self.assertIsNone(self.client.get_entity(self.entity(), include_state=True))
 
-    def test_a_state_may_be_large(self):
+    def keeping(self, length):
+        """How an orchestration ends whose entity keeps a text of this length, and the entity."""
         def keeper(ctx, value):
-            ctx.set_state(value)
+            ctx.set_state("k" * value)
 
-        self.worker(entities=[keeper])
-        entity_id = self.entity("keeper")
-        self.client.signal_entity(entity_id, "keep", input="k" * 900_000)
-        self.comes_to(entity_id, "k" * 900_000)
+        def use(ctx, key):
+            yield ctx.call_entity(entities.EntityInstanceId("keeper", key), "keep", length)
+
+        self.worker([use], entities=[keeper])
+        key = new_id()
+        return self.run_to_end(use, input=key), entities.EntityInstanceId("keeper", key)
+
+    def test_a_state_may_be_large(self):
+        state, entity_id = self.keeping(131_000)
+        self.completed(state)
+        self.assertEqual(self.state_of(entity_id), "k" * 131_000)
+
+    @wheel_differs("it has no limit")
+    def test_a_state_that_is_too_large_fails_its_operation(self):
+        state, entity_id = self.keeping(140_000)
+        self.assertIn("at most 131072 are allowed", self.failed(state).message)
+        found = self.client.get_entity(entity_id)
+        self.assertFalse(found and found.get_state())
 
 
 class Lists(EntityCase):
