@@ -159,6 +159,9 @@ fn spread(n: u64) -> u64 {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// The key of an update, by its number.
+type KeyOf = fn(u64) -> String;
+
 #[test]
 fn what_is_known_of_updates_that_were_answered_is_little_and_counts_as_what_it_is() {
     const UPDATES: u64 = 256;
@@ -166,7 +169,7 @@ fn what_is_known_of_updates_that_were_answered_is_little_and_counts_as_what_it_i
     let drawn = |n: u64| format!("update {:016x}{n:016x}", spread(n));
     let sent = |n: u64| format!("from {:016x}-{:016x}-{n}", spread(n), 7);
     let own = |n: u64| format!("the number {n} of somebody who has keys of their own");
-    let keys: [(fn(u64) -> String, usize); 3] = [(drawn, 130), (sent, 130), (own, 250)];
+    let keys: [(KeyOf, usize); 3] = [(drawn, 130), (sent, 130), (own, 250)];
     for (key, most) in keys {
         let (first, at) = (ExecutionId::FIRST, seconds(0));
         let mut machine = Machine::start(&code, instance_id(), first, lean(), start(()), at)
