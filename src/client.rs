@@ -1,6 +1,7 @@
 //! `Client`: starts instances, sends them events, and asks for their state.
 
 mod entity;
+mod executions;
 mod fork;
 mod handle;
 mod inspect;

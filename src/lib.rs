@@ -116,7 +116,7 @@
 //! | events that know what they carry | [`EventName`], [`orchestration`] (`events`) |
 //! | objects that many share | [`entity`], [`Client::entity`], [`EntityHandle`], [`EntityContext`] |
 //! | changes while instances run | [`orchestration`] (`version`), [`patched`](OrchestrationContext::patched), [`Version`] |
-//! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`inspect`] |
+//! | looking into them | [`Client::view`], [`Client::view_after`], [`Client::history_page`], [`Client::executions`], [`inspect`] |
 //! | mending what failed, on a copy | [`rewind`](Client::rewind), [`fork`](Client::fork) |
 //! | before a new binary takes over | [`verify_histories`](HostBuilder::verify_histories), [`Unfit`] |
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`LockError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
@@ -149,8 +149,8 @@ pub use client::{
 };
 pub use host::{Host, HostBuilder};
 pub use reenact_actors::{
-    Access, ActivityThreads, Emitted, HostOptions, ItemStream, Named, Retention, ReusePolicy,
-    ShardThreads, Stalled, Unfit, Values, Watch, WhenBusy,
+    Access, ActivityThreads, Emitted, ExecutionAccess, HostOptions, ItemStream, Named, Retention,
+    ReusePolicy, ShardThreads, Stalled, Unfit, Values, Watch, WhenBusy,
 };
 pub use reenact_providers::{
     AttributeFilter, InstanceCounts, InstanceFilter, InstancePage, InstanceState, InstanceSummary,

@@ -2,6 +2,7 @@
 
 mod about;
 mod entities;
+mod executions;
 mod fork;
 mod inspect;
 mod interrupt;
@@ -43,6 +44,7 @@ use crate::stalls::Stalled;
 use crate::store::Store;
 use crate::trace::current;
 
+pub use executions::ExecutionAccess;
 pub use fork::ForkRequest;
 pub use start::StartRequest;
 pub use streams::{Emitted, ItemStream};
@@ -302,7 +304,7 @@ impl Access {
                 Ok(Some(summary.created_at))
             };
         };
-        let history = self.store().history(instance).await?;
+        let history = self.store().history(instance, None).await?;
         let rewound = history.rewound(instance, rewind.clone(), self.store().clock.now());
         rewound.map(|_| None).map_err(|none| Error::NoSuchPosition {
             instance: instance.clone(),
@@ -385,7 +387,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`], [`Error::Unreadable`].
     pub async fn history(&self, instance: &InstanceId) -> Result<History> {
-        self.store().history(instance).await
+        self.store().history(instance, None).await
     }
 
     /// Removes a finished instance and its history for good. Its id is free then. Of an instance on

@@ -2,6 +2,7 @@
 
 mod convert;
 mod entity;
+mod execution;
 mod fork;
 mod kind;
 mod park;
@@ -189,18 +190,17 @@ pub enum Error {
         /// Number of events in its history, as far as that is known.
         length: u64,
     },
-    /// The history that a page was read from is gone: the instance has gone on as a new execution, or was
-    /// rewound. Read its history from the beginning.
-    #[error(
-        "instance `{instance}` is in its execution {}, and the history of execution {} is gone; read its \
-         history from the beginning", newest.0, asked.0
-    )]
+    /// An execution of an instance is not there: there never was one of that number, or it is not
+    /// [kept](crate::HostOptions::keep_executions) since the instance has gone on as a new one, or was rewound.
+    #[error("instance `{instance}` has no execution {}; {}", asked.0, execution::that_are_there(*oldest, *newest))]
     OtherExecution {
         /// Its id.
         instance: InstanceId,
-        /// The execution that the page was of.
+        /// The execution that was asked for.
         asked: ExecutionId,
-        /// The one that it is in.
+        /// The first one that is there.
+        oldest: ExecutionId,
+        /// The one that it is in. All between the two are there.
         newest: ExecutionId,
     },
     /// The items of a stream from that offset on are not there any more: the instance has continued as new, and

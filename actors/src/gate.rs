@@ -234,6 +234,15 @@ impl HistoryStore for Gate {
         self.call(|store| Box::pin(async move { store.histories.summary(&instance).await })).await
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let instance = instance.clone();
+        self.call(|store| Box::pin(async move { store.histories.executions(&instance).await }))
+            .await
+    }
+
     async fn load(
         &self,
         instance: &InstanceId,

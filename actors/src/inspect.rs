@@ -2,6 +2,7 @@
 //! timeline, its parents and children, why it failed; and who has which shard.
 
 mod cursor;
+mod executions;
 mod failure;
 mod fold;
 mod history;
@@ -15,6 +16,7 @@ mod view;
 
 pub use crate::error::{Mismatch, MismatchSide};
 pub use cursor::{HistoryCursor, InvalidCursor};
+pub use executions::{ExecutionEnding, ExecutionInfo};
 pub use failure::FailureLink;
 pub use history::{HistoryPage, PlacedEvent};
 pub use reenact_core::{

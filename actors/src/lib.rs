@@ -120,7 +120,9 @@ pub mod transfer;
 #[cfg(doc)]
 use reenact_core::Action;
 
-pub use access::{Access, Emitted, ForkRequest, ItemStream, StartRequest, Values, Watch};
+pub use access::{
+    Access, Emitted, ExecutionAccess, ForkRequest, ItemStream, StartRequest, Values, Watch,
+};
 pub use activity::{Activity, ActivityContext, EmitError, HeartbeatError, State, TestCall};
 pub use entity_id::EntityId;
 pub use error::{

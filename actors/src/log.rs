@@ -168,7 +168,16 @@ impl Log<'_> {
         &self,
         of: &InstanceSummary,
     ) -> Result<Result<RecordedTurn, ParkReason>, ProviderError> {
-        let read = self.patiently(|| self.store.read(&of.instance, of.execution, 0, 1)).await;
+        self.turn(of, 0).await
+    }
+
+    /// One turn of an execution.
+    pub(crate) async fn turn(
+        &self,
+        of: &InstanceSummary,
+        number: u64,
+    ) -> Result<Result<RecordedTurn, ParkReason>, ProviderError> {
+        let read = self.patiently(|| self.store.read(&of.instance, of.execution, number, 1)).await;
         match readable(read)? {
             Ok(page) => Ok(page.turns.first().map_or_else(|| Err(no_turns()), decode)),
             Err(reason) => Ok(Err(reason)),

@@ -62,6 +62,7 @@ pub struct HostOptions {
     pub(crate) shutdown_deadline: Duration,
     pub(crate) lease_patience: Duration,
     pub(crate) commit_linger: Duration,
+    pub(crate) keep_executions: u32,
     pub(crate) retention: Retention,
     pub(crate) stalls_after: Duration,
     pub(crate) replace_threads_after: Duration,
@@ -257,6 +258,25 @@ impl HostOptions {
         self
     }
 
+    /// How many executions of an instance before its newest one stay readable: those that continued as new, and what a
+    /// rewind or a start under the same id has taken the place of. `Client::executions` lists them. It counts when
+    /// the next execution begins, on the host that has the instance then, and goes for all of its instances. A host
+    /// that asks for fewer, or for none, lets go of what is more at that moment; what is kept of an instance that
+    /// does not go on stays. A purge removes all of it with the instance. More than [`MAX_KEPT_EXECUTIONS`] count as
+    /// that.
+    ///
+    /// Each takes the room that its history took. A step costs nothing more, and a continuation costs nothing that
+    /// depends on how long the execution was: its history stays where it is. An older version of reenact does not
+    /// read what a host has written that keeps executions.
+    ///
+    /// The default, 0, keeps the newest one only.
+    ///
+    /// [`MAX_KEPT_EXECUTIONS`]: reenact_providers::limits::MAX_KEPT_EXECUTIONS
+    pub const fn keep_executions(mut self, executions: u32) -> Self {
+        self.keep_executions = executions;
+        self
+    }
+
     /// A host that runs no code, and on which no instance comes into memory by itself: no timer fires, no
     /// activity starts, nothing is sent to other instances, nothing is purged because of its age. What is registered
     /// on it is not used. For tools that change a store in which no host works; not for a store that hosts share,
@@ -373,6 +393,7 @@ impl Default for HostOptions {
             shutdown_deadline: Duration::from_secs(30),
             lease_patience: Duration::from_secs(60),
             commit_linger: Duration::ZERO,
+            keep_executions: 0,
             retention: Retention::default(),
             stalls_after: DEFAULT_STALLS_AFTER,
             replace_threads_after: DEFAULT_REPLACE_THREADS_AFTER,

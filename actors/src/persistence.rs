@@ -14,9 +14,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use reenact_core::{Receipt, ShardId};
+use reenact_core::{ExecutionId, Receipt, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
-use reenact_providers::{Batch, Epoch, ProviderError};
+use reenact_providers::{Batch, Epoch, ProviderError, TurnRecord};
 use tokio::time::Instant;
 
 use crate::context::ShardContext;
@@ -71,6 +71,8 @@ pub(crate) struct PersistenceState {
     target: Arc<AppendTarget>,
     /// How long turns wait for others while no append is under way.
     linger: Duration,
+    /// How many executions before a new one are kept.
+    keep: u32,
     /// Effects of durable turns that are not all carried out.
     releases: Releases,
     /// Whether the message for the next portion of effects was sent.
@@ -131,6 +133,7 @@ impl Actor for Persistence {
             epoch,
             target: Arc::new(AppendTarget { store, clock }),
             linger: shard.host.options.commit_linger,
+            keep: shard.host.options.keep_executions,
             releases: Releases::new(shard),
             releasing: false,
             supervisor,
@@ -243,6 +246,7 @@ impl PersistenceState {
         for entry in &mut entries {
             entry.go_into(&mut turns, self.shard, self.commit);
         }
+        self.keep_executions(&mut turns);
         self.size = (turns.len(), turns.iter().map(|turn| turn.bytes.len()).sum());
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let target = self.target.clone();
@@ -276,6 +280,17 @@ impl PersistenceState {
                 self.under_way = Some(Task::vital(appending, lost));
             }
         }
+    }
+
+    /// Asks the store to keep what is before an execution that begins, however it begins.
+    fn keep_executions(&self, turns: &mut [TurnRecord]) {
+        if self.keep == 0 {
+            return;
+        }
+        let begins = |turn: &&mut TurnRecord| {
+            turn.number == 0 && turn.summary.execution > ExecutionId::FIRST
+        };
+        turns.iter_mut().filter(begins).for_each(|turn| turn.keep = self.keep);
     }
 
     fn appended(

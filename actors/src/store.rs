@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reenact_core::{Event, EventKey, History, InstanceId, RemoteRun, ShardId, knows_start};
+use reenact_core::{
+    Event, EventKey, ExecutionId, History, InstanceId, RemoteRun, ShardId, knows_start,
+};
 use reenact_providers::{
     HistoryStore, InstanceSummary, Provider, ProviderError, ShardLease, Sharing, TimerScheduler,
 };
@@ -90,14 +92,50 @@ impl Store {
         Ok(self.histories.summary(instance).await?)
     }
 
-    /// The history of an instance's newest execution, as far as it is durable.
-    pub(crate) async fn history(&self, instance: &InstanceId) -> Result<History> {
+    /// What is known of an execution of an instance; of the newest one, when none is named.
+    pub(crate) async fn execution(
+        &self,
+        instance: &InstanceId,
+        execution: Option<ExecutionId>,
+    ) -> Result<InstanceSummary> {
+        let newest = self.summary(instance).await?;
+        let Some(asked) = execution.filter(|asked| *asked != newest.execution) else {
+            return Ok(newest);
+        };
+        let mut there = self.histories.executions(instance).await?;
+        let (Some(oldest), Some(newest)) = (there.first(), there.last()) else {
+            return Err(Error::NotFound { instance: instance.clone() });
+        };
+        let (oldest, newest) = (oldest.execution, newest.execution);
+        match there.iter().position(|one| one.execution == asked) {
+            Some(place) => Ok(there.swap_remove(place)),
+            None => {
+                Err(Error::OtherExecution { instance: instance.clone(), asked, oldest, newest })
+            }
+        }
+    }
+
+    /// Whether an execution that was there is gone, of an instance that is there.
+    pub(crate) async fn is_gone(&self, of: &InstanceSummary) -> Result<bool> {
+        let newest = self.summary(&of.instance).await?;
+        if newest.execution == of.execution {
+            return Ok(false);
+        }
+        let there = self.histories.executions(&of.instance).await?;
+        Ok(there.iter().all(|one| one.execution != of.execution))
+    }
+
+    /// The history of an execution of an instance, or of the newest one, as far as it is durable.
+    pub(crate) async fn history(
+        &self,
+        instance: &InstanceId,
+        execution: Option<ExecutionId>,
+    ) -> Result<History> {
         loop {
-            let summary = self.summary(instance).await?;
+            let summary = self.execution(instance, execution).await?;
             match self.log().history(&summary).await {
                 // The next execution has taken its place since.
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
+                Err(ProviderError::NotFound { .. }) if self.is_gone(&summary).await? => {}
                 read => {
                     let turns = read?.map_err(|reason| unreadable(instance, &reason))?;
                     return Ok(turns.into_iter().collect());
@@ -133,7 +171,7 @@ impl Store {
             return Ok(Some((run.descends_from(seed), reuse)));
         }
         // It may have begun, and have been replaced itself since.
-        Ok(Some((knows_start(self.history(instance).await?.turns(), seed), reuse)))
+        Ok(Some((knows_start(self.history(instance, None).await?.turns(), seed), reuse)))
     }
 
     /// Whether an event with that key is in the log of an instance.

@@ -29,6 +29,30 @@ pub struct TransferredInstance {
     pub summary: InstanceSummary,
     /// All turns of its newest execution, as they were stored.
     pub turns: Vec<StoredTurn>,
+    /// The executions before that which are [kept](crate::HostOptions::keep_executions), in their order.
+    pub earlier: Vec<TransferredExecution>,
+}
+
+/// An execution before the newest one, on its way with its instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferredExecution {
+    /// What the store knew of the instance when the next execution began.
+    pub summary: InstanceSummary,
+    /// All of its turns, as they were stored.
+    pub turns: Vec<StoredTurn>,
+}
+
+impl TransferredInstance {
+    /// The summary and the turns of each execution, the newest one last.
+    fn executions(&self) -> impl Iterator<Item = (&InstanceSummary, &[StoredTurn])> {
+        let earlier = self.earlier.iter().map(|one| (&one.summary, &*one.turns));
+        earlier.chain([(&self.summary, &*self.turns)])
+    }
+
+    /// The turns of all executions, in their order.
+    fn all_turns(&self) -> impl Iterator<Item = &StoredTurn> {
+        self.executions().flat_map(|(_, turns)| turns)
+    }
 }
 
 /// How far an export or an import has come.
@@ -59,9 +83,11 @@ pub enum Stage {
 }
 
 impl Progress {
-    fn add(&mut self, turns: &[StoredTurn]) {
+    fn add(&mut self, instance: &TransferredInstance) {
         self.instances += 1;
-        self.turns += turns.len() as u64;
-        self.bytes += turns.iter().map(|turn| turn.bytes.len() as u64).sum::<u64>();
+        for turn in instance.all_turns() {
+            self.turns += 1;
+            self.bytes += turn.bytes.len() as u64;
+        }
     }
 }

@@ -94,6 +94,13 @@ impl HistoryStore for Histories {
         self.store.summary(instance).await
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.store.executions(instance).await
+    }
+
     async fn load(
         &self,
         instance: &InstanceId,

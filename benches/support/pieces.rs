@@ -160,6 +160,7 @@ pub(crate) async fn append(in_a_batch: usize) -> f64 {
                 bytes: bytes.clone(),
                 summary: summary(at % instances, number),
                 has_drawn_id: false,
+                keep: 0,
             }
         });
         let turns: Vec<_> = turns.collect();

@@ -55,6 +55,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         reads("/api/stream", get(items::page)),
         reads("/api/export", get(export::export)),
         reads("/api/timeline", get(inspect::timeline)),
+        reads("/api/executions", get(inspect::executions)),
         reads("/api/tree", get(inspect::tree)),
         reads("/api/failure", get(inspect::failure)),
         reads("/api/shards", get(inspect::shards)),

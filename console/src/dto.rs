@@ -10,6 +10,7 @@ mod cluster;
 mod converse;
 mod doctor;
 mod entity;
+mod executions;
 mod family;
 mod filter;
 mod history;
@@ -37,6 +38,7 @@ pub use self::entity::{
     CallOperation, Entity, EntityList, EntityType, EntityTypes, LockHeld, SignalOperation,
     WaitingOperation,
 };
+pub use self::executions::{Execution, Executions};
 pub use self::family::{
     Ancestor, Call, Cause, FailedCall, FailureChain, FailureLink, Tree, TreeNode,
 };

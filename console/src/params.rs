@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use reenact_core::InstanceId;
+use reenact_core::{ExecutionId, InstanceId};
 use reenact_providers::{InstanceState, TimeOrder};
 
 use crate::dto::{Filter, StateText, Time};
@@ -74,6 +74,11 @@ impl Params {
         let text = self.text("id")?;
         let text = text.ok_or_else(|| Problem::invalid("the parameter `id` is missing"))?;
         Ok(InstanceId::new(text)?)
+    }
+
+    /// The number of an execution, in `execution`; `None` for the newest one.
+    pub(crate) fn execution(&mut self) -> Result<Option<ExecutionId>, Problem> {
+        Ok(self.parsed("execution", "the number of an execution")?.map(ExecutionId))
     }
 
     /// The size of a page, in `limit`.

@@ -275,7 +275,13 @@ fn records(turns: usize) -> Vec<TurnRecord> {
             wake_at: Some(Timestamp::EPOCH),
             attributes: reenact_core::Attributes::default(),
         };
-        TurnRecord { number: 0, bytes: vec![7; TURN_BYTES].into(), summary, has_drawn_id: false }
+        TurnRecord {
+            number: 0,
+            bytes: vec![7; TURN_BYTES].into(),
+            summary,
+            has_drawn_id: false,
+            keep: 0,
+        }
     };
     (0..turns).map(turn).collect()
 }

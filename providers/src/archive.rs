@@ -59,9 +59,14 @@ pub trait Archive: Debug + Send + Sync + 'static {
     /// `Unavailable`, `Corrupt`.
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError>;
 
-    /// Turns of an instance's newest execution from the turn numbered `from` on, in order, at most
-    /// `limit` of them, and at least one when there is one. `None` when nothing of the execution is
-    /// in it, or it is not the newest there.
+    /// The executions of an instance that it has, in their order; the newest one is last. All of the same instant.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError>;
+
+    /// Turns of an instance's newest execution, or of one that is kept, from the turn numbered `from` on, in order, at
+    /// most `limit` of them, and at least one when there is one. `None` when nothing of the execution is in it.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
@@ -191,11 +196,11 @@ fn ask_in_steps<A: Archive + ?Sized>(
         let Some(Span { execution, from, limit }) = *turns else {
             return Ok(Some(Found { archived, stretch: None }));
         };
-        if execution.is_some_and(|execution| execution != newest) {
-            return Ok(Some(Found { archived, stretch: None }));
-        }
-        let stretch = archive.read(instance, newest, from, limit)?;
-        if stretch.as_ref().is_some_and(|stretch| stretch.length == archived.length) {
+        let execution = execution.unwrap_or(newest);
+        let stretch = archive.read(instance, execution, from, limit)?;
+        if execution != newest
+            || stretch.as_ref().is_some_and(|stretch| stretch.length == archived.length)
+        {
             return Ok(Some(Found { archived, stretch }));
         }
     }
@@ -233,7 +238,7 @@ pub struct Span {
 pub struct Found {
     /// What it knows of it.
     pub archived: Archived,
-    /// The turns, if they were asked for, of the newest execution. As [`Archive::read`] gives them.
+    /// The turns, if they were asked for. As [`Archive::read`] gives them.
     pub stretch: Option<Stretch>,
 }
 
@@ -265,7 +270,43 @@ pub struct Growth {
     /// Whatever the archive has under its id is of an earlier instance, which was purged.
     pub starts_anew: bool,
     /// Of the newest execution. They follow on what the archive has of that; or they are its first,
-    /// and all that the archive has of earlier executions is to go.
+    /// and all that the archive has of earlier executions is to go that are not [kept](Self::earlier).
+    pub run: TurnRun,
+    /// What is kept of the executions before the newest one.
+    pub earlier: Earlier,
+}
+
+impl Growth {
+    /// What the archive has of executions before this one is to go.
+    pub fn oldest(&self) -> ExecutionId {
+        self.earlier.oldest_before(&self.run)
+    }
+}
+
+/// What is kept of executions before the newest one. By default nothing, where that has begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// The first execution that is kept, whether it has got further turns or not. `None`: when the newest one begins,
+    /// all before it are to go; else, whatever is there stays.
+    pub oldest: Option<ExecutionId>,
+    /// The further turns of those that have got some, in the order of the executions; all are kept.
+    pub runs: Vec<EarlierRun>,
+}
+
+impl Earlier {
+    /// What the archive has of executions before this one is to go, when the newest one gets these turns.
+    pub(crate) fn oldest_before(&self, run: &TurnRun) -> ExecutionId {
+        let begins = run.first == 0;
+        self.oldest.unwrap_or(if begins { run.execution } else { ExecutionId(0) })
+    }
+}
+
+/// The further turns of an execution before the newest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// What was known of the instance when the next execution began.
+    pub summary: InstanceSummary,
+    /// The turns. They follow on what the archive has of the execution.
     pub run: TurnRun,
 }
 

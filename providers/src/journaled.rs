@@ -386,6 +386,15 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         }
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let shard = self.shard_of(instance).index();
+        let instance = instance.clone();
+        self.aside(move |inner| inner.executions(&inner.shards[shard], &instance)).await
+    }
+
     async fn load(
         &self,
         instance: &InstanceId,

@@ -25,6 +25,7 @@ use self::index::Known;
 use crate::limits::{
     LARGE_TURNS_PAGE_BYTES, MAX_INLINE_TURN_BYTES, MAX_LARGE_BATCH_BYTES, check_batch,
 };
+use crate::tip::oldest_kept;
 use crate::{
     Batch, Finding, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary,
     Lease, LoadedInstance, PageRequest, Place, ProviderError, StoredTurn, TimeOrder, TurnPage,
@@ -150,11 +151,13 @@ impl LargeTurns {
         for turn in &batch.turns {
             let InstanceSummary { instance, execution, .. } = &turn.summary;
             let at = (*execution, turn.number);
+            // What became of those before it is known of the first turn of an execution only.
+            let oldest = (turn.number == 0).then(|| oldest_kept(turn));
             let holds = written
                 .iter()
                 .find(|(of, blob)| of == instance && (blob.execution, blob.turn) == at);
             let holds = holds.map(|(_, blob)| blob.name.as_str());
-            let superseded = self.index.take_superseded(instance, at, holds);
+            let superseded = self.index.take_superseded(instance, at, holds, oldest);
             self.remove(superseded).await;
         }
     }
@@ -322,6 +325,13 @@ impl HistoryStore for LargeTurns {
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         self.histories.summary(instance).await
+    }
+
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.histories.executions(instance).await
     }
 
     async fn load(

@@ -33,6 +33,10 @@ pub const MAX_CODEC_NAME_BYTES: usize = 64;
 /// Longest id of a key of an [encryption](crate::codec), in bytes of UTF-8.
 pub const MAX_KEY_ID_BYTES: usize = 64;
 
+/// Most executions before the newest one that a store keeps of an instance. When its archive is put in order, all that is
+/// kept of one instance is in memory at once.
+pub const MAX_KEPT_EXECUTIONS: u32 = 32;
+
 /// Most instances in one purge.
 pub const MAX_PURGED_AT_ONCE: usize = 4_096;
 

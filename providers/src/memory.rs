@@ -222,6 +222,14 @@ impl HistoryStore for InMemory {
         Ok(lock(&shard.state).log.summary(instance).cloned())
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let (_, shard) = self.shard_of(instance);
+        Ok(lock(&shard.state).log.executions(instance))
+    }
+
     fn takes_large_payloads(&self) -> bool {
         self.hub.takes_large
     }

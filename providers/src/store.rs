@@ -21,7 +21,7 @@ pub(crate) use self::attributes::{KeyRange, key as attribute_key};
 pub use self::by_time::{FirstByTime, TimeOrder};
 pub use self::counts::{InstanceCounts, StateCounts};
 pub use self::filter::{InstanceFilter, PageRequest, TimeRange};
-pub use self::state::UnknownState;
+pub use self::state::{InstanceState, UnknownState};
 use crate::{Finding, ProviderError, Sharing, TimerScheduler};
 
 /// Instances of a page where the whole list is gone through.
@@ -58,9 +58,9 @@ pub trait HistoryStore: Send + Sync + 'static {
     ///
     /// An empty batch is allowed: it proves that everything before it is durable.
     ///
-    /// The first turn of an instance's next execution takes the place of the execution before it,
-    /// which nobody reads any more: an instance that goes on for ever takes no more room than its
-    /// newest execution.
+    /// The first turn of an instance's next execution takes the place of the execution before it: an
+    /// instance that goes on for ever takes no more room than its newest execution, and those before it
+    /// that the turn asks to [keep](TurnRecord::keep). The others are gone when it is durable.
     ///
     /// The batch is shared, so that the caller can try again what has failed without a copy.
     ///
@@ -74,11 +74,11 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// - `Unknown`: it may or may not have been written.
     async fn append(&self, batch: Arc<Batch>) -> Result<Receipt, ProviderError>;
 
-    /// Reads turns of an instance's newest execution, from the turn numbered `from` on, in order; at most
-    /// `limit` of them (at least 1 is returned when there is one).
+    /// Reads turns of an instance's newest execution, or of one that is [kept](TurnRecord::keep), from the turn
+    /// numbered `from` on, in order; at most `limit` of them (at least 1 is returned when there is one).
     ///
     /// # Errors
-    /// - `NotFound`: no such instance, or another execution is its newest.
+    /// - `NotFound`: no such instance, or it has no such execution, or that is not kept.
     /// - `Conflict`: `from` is past the end (the end itself gives an empty page).
     async fn read(
         &self,
@@ -96,6 +96,17 @@ pub trait HistoryStore: Send + Sync + 'static {
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError>;
+
+    /// The newest summary of each execution of an instance that is there: those that are [kept](TurnRecord::keep) in
+    /// their order, and the newest one last. Of one that is kept, it is as the execution's last turn has left it.
+    /// Empty when there is no such instance. All are of the same instant.
+    ///
+    /// # Errors
+    /// The errors of the medium.
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError>;
 
     /// Reads what it takes to bring an instance into memory: its newest summary, and the first turns of that
     /// execution, at most `limit` of them (at least 1 when there is one). `None` when there is no such
@@ -323,6 +334,10 @@ pub struct TurnRecord {
     /// Whether the instance begins with this turn under an id that was drawn at random for it, so that the
     /// store need not look whether the id is free. Without a meaning for any other turn.
     pub has_drawn_id: bool,
+    /// How many executions before this turn's own stay readable once it is durable, of those that are there; more
+    /// than [`MAX_KEPT_EXECUTIONS`](crate::limits::MAX_KEPT_EXECUTIONS) count as that. It counts with the first turn of an execution, and has no
+    /// meaning for any other.
+    pub keep: u32,
 }
 
 /// One turn out of the store.
@@ -403,72 +418,6 @@ impl InstanceSummary {
     pub const fn is_over(&self) -> bool {
         let goes_on = !self.state.is_finished() && !matches!(self.state, InstanceState::Importing);
         !goes_on && self.wake_at.is_none()
-    }
-}
-
-/// The state of an instance, by its log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum InstanceState {
-    /// It goes on, or waits.
-    Running,
-    /// It returned a value.
-    Completed,
-    /// It returned an error, panicked, or passed a limit.
-    Failed,
-    /// Somebody terminated it.
-    Terminated,
-    /// Somebody cancelled it, and its code ended for that.
-    Cancelled,
-    /// It is unfinished, and does not go on until somebody resumes it.
-    Suspended,
-    /// It is unfinished, and cannot go on: its code does not fit its log, or is not there. It goes on
-    /// by itself once a host has code that fits.
-    Parked,
-    /// An import has brought its first turns, and not come to the last ones. Nothing happens to it before the same
-    /// import has ended.
-    Importing,
-}
-
-impl InstanceState {
-    /// Whether its code has come to its end.
-    pub const fn is_finished(self) -> bool {
-        !matches!(self, Self::Running | Self::Suspended | Self::Parked | Self::Importing)
-    }
-}
-
-/// How states are stored.
-#[cfg(feature = "journal")]
-impl InstanceState {
-    /// All states by their number. Never changed; new ones go to the end.
-    pub(crate) const BY_NUMBER: [Self; 8] = [
-        Self::Running,
-        Self::Completed,
-        Self::Failed,
-        Self::Terminated,
-        Self::Cancelled,
-        Self::Suspended,
-        Self::Parked,
-        Self::Importing,
-    ];
-
-    /// A match, so that a new state asks for its number.
-    pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::Running => 0,
-            Self::Completed => 1,
-            Self::Failed => 2,
-            Self::Terminated => 3,
-            Self::Cancelled => 4,
-            Self::Suspended => 5,
-            Self::Parked => 6,
-            Self::Importing => 7,
-        }
-    }
-
-    /// `None` when there is no such state.
-    pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::BY_NUMBER.get(usize::from(number)).copied()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use reenact_core::ExecutionId;
 
+use crate::limits::MAX_KEPT_EXECUTIONS;
 use crate::{InstanceSummary, ProviderError, TurnRecord};
 
 /// Whether the turns, one after the other, follow on what is stored; `stored` tells where that ends
@@ -59,6 +60,12 @@ impl Tip {
         }
         Ok(Self { execution, next: number + 1 })
     }
+}
+
+/// Of the first turn of an execution: those before this one are gone once it is durable.
+pub(crate) fn oldest_kept(turn: &TurnRecord) -> ExecutionId {
+    let ExecutionId(own) = turn.summary.execution;
+    ExecutionId(own.saturating_sub(turn.keep.min(MAX_KEPT_EXECUTIONS)))
 }
 
 fn conflict(tip: Option<Tip>, turn: &TurnRecord) -> ProviderError {

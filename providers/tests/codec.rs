@@ -86,6 +86,7 @@ async fn try_to_append(
         bytes: Arc::from(*bytes),
         summary: InstanceSummary { turns: number as u64 + 1, ..summary.clone() },
         has_drawn_id: false,
+        keep: 0,
     };
     let turns = turns.iter().enumerate().map(record).collect();
     let batch = Batch { shard, epoch: lease.epoch, turns };

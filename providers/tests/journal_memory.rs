@@ -88,7 +88,13 @@ fn turn(bytes: &Arc<[u8]>) -> Entry {
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    Entry::Turn(TurnRecord { number: 0, bytes: Arc::clone(bytes), summary, has_drawn_id: false })
+    Entry::Turn(TurnRecord {
+        number: 0,
+        bytes: Arc::clone(bytes),
+        summary,
+        has_drawn_id: false,
+        keep: 0,
+    })
 }
 
 fn write_largest(path: &std::path::Path) {

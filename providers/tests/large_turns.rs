@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 
 use reenact_core::ExecutionId;
 use reenact_providers::limits::LARGE_TURNS_PAGE_BYTES;
-use reenact_providers::{Epoch, ProviderError};
+use reenact_providers::{Epoch, ProviderError, TurnRecord};
 use reenact_testkit::disk::{Effect, Fault, Op};
 
 use stage::{INLINE_BYTES, OfExecution, Stage, large, last, small, turn};
@@ -49,6 +49,27 @@ async fn the_blobs_of_a_purged_instance_are_removed_and_those_of_others_stay() {
     stage.purge("gone").await;
     let [left] = &stage.blobs()[..] else { panic!("{:?}", stage.blobs()) };
     assert!(left.starts_with("stays."), "{left}");
+}
+
+#[tokio::test]
+async fn the_blobs_of_an_execution_that_is_kept_stay_as_long_as_it_does() {
+    let mut stage = Stage::new().await;
+    for execution in (1..=4).map(ExecutionId) {
+        let first = TurnRecord { keep: 1, ..large("order", 0).of(execution) };
+        stage.append(vec![first, large("order", 1).of(execution)]).await.unwrap();
+        let there = execution.0.min(2);
+        assert_eq!(stage.blobs().len(), 2 * there as usize, "of {execution} and the one before");
+        // Each owner finds out anew which blobs are needed.
+        stage = stage.next_owner().await;
+        assert_eq!(stage.blobs().len(), 2 * there as usize, "of {execution} and the one before");
+        for kept in (execution.0 + 1 - there..=execution.0).map(ExecutionId) {
+            let turns = [large("order", 0).bytes, large("order", 1).bytes];
+            assert_eq!(stage.history("order", kept).await, turns);
+        }
+    }
+    stage.append(vec![last(large("order", 2).of(ExecutionId(4)))]).await.unwrap();
+    stage.purge("order").await;
+    assert_eq!(stage.blobs(), [""; 0]);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ fn turn(instance: u64, number: u64) -> TurnRecord {
     let time = (created + number * 7_000).to_le_bytes();
     let done = format!("\x01\x05{number}{}\x02\x03\x04step\x06{}", instance, instance + number);
     let bytes = [&[3, 1], &time[..], done.as_bytes(), &[0, number as u8, 1]].concat();
-    TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false }
+    TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false, keep: 0 }
 }
 
 async fn append(store: &Local, leases: &[Lease], turns: Vec<TurnRecord>) {

@@ -84,12 +84,13 @@ impl Client {
         self.access.view_after(&id.to_instance_id()?, position).await
     }
 
-    /// A page of the history of an instance's newest execution: at most `limit` events, from a place on that
-    /// an earlier page gave, or from the first one. Nothing before that place is read.
+    /// A page of the history of an instance: at most `limit` events, from a place on that an earlier page gave, or
+    /// from the first one of the newest execution. Nothing before that place is read. For earlier executions see
+    /// [`execution`](Self::execution).
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::OtherExecution`] when the instance has gone on as a new execution since
-    /// the earlier page; [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
+    /// the earlier page, and the one before is not kept; [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn history_page(
         &self,
         id: impl ToInstanceId,

@@ -5,7 +5,9 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
-use reenact_providers::archive::{Archive, Archived, Change, Growth, Part, Stretch, TurnRun};
+use reenact_providers::archive::{
+    Archive, Archived, Change, EarlierRun, Growth, Part, Stretch, TurnRun,
+};
 use reenact_providers::journal::Position;
 use reenact_providers::medium::{Directory, Medium};
 use reenact_providers::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
@@ -34,6 +36,8 @@ struct Contents {
 struct Stored {
     summary: InstanceSummary,
     turns: Vec<Arc<[u8]>>,
+    /// The executions before the newest one that are kept, in their order.
+    earlier: Vec<(InstanceSummary, Vec<Arc<[u8]>>)>,
 }
 
 impl FakeArchive {
@@ -96,9 +100,13 @@ impl Archive for FakeArchive {
     }
 
     fn look_up(&self, instance: &InstanceId) -> Result<Option<Archived>, ProviderError> {
+        self.with(|contents| contents.instances.get(instance)?.executions().next_back())
+    }
+
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError> {
         self.with(|contents| {
-            let Stored { summary, turns } = contents.instances.get(instance)?;
-            Some(Archived { summary: summary.clone(), length: turns.len() as u64 })
+            let stored = contents.instances.get(instance);
+            stored.into_iter().flat_map(Stored::executions).collect()
         })
     }
 
@@ -110,10 +118,7 @@ impl Archive for FakeArchive {
         limit: usize,
     ) -> Result<Option<Stretch>, ProviderError> {
         self.with(|contents| {
-            let Stored { summary, turns } = contents.instances.get(instance)?;
-            if summary.execution != execution {
-                return None;
-            }
+            let turns = contents.instances.get(instance)?.turns_of(execution)?;
             let rest = turns.iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
             let read = (from..).zip(rest.take(limit.max(1)));
             let read = read.map(|(number, bytes)| StoredTurn { number, bytes: Arc::clone(bytes) });
@@ -159,29 +164,62 @@ impl Contents {
         instance: &InstanceId,
         change: &Change,
     ) -> Result<(), ProviderError> {
-        let Change::Grown(Growth { summary, starts_anew, run }) = change else {
+        let Change::Grown(growth) = change else {
             self.instances.remove(instance);
             self.shards.remove(instance);
             return Ok(());
         };
+        let Growth { summary, starts_anew, run, earlier } = growth;
         if *starts_anew {
             self.instances.remove(instance);
         }
         self.shards.insert(instance.clone(), shard);
-        let TurnRun { execution, first, turns } = run;
-        if *execution != summary.execution {
+        if run.execution != summary.execution {
             return Err(corrupt(&format!("instance {instance}: its execution is another")));
         }
-        let empty = || Stored { summary: summary.clone(), turns: Vec::new() };
+        let first = earlier.runs.first().map_or(summary, |earlier| &earlier.summary);
+        let empty = || Stored { summary: first.clone(), turns: Vec::new(), earlier: Vec::new() };
         let stored = self.instances.entry(instance.clone()).or_insert_with(empty);
-        if stored.summary.execution < *execution {
-            stored.turns.clear();
+        for EarlierRun { summary, run } in &earlier.runs {
+            stored.grow(summary, run)?;
         }
-        if stored.summary.execution > *execution || *first != stored.turns.len() as u64 {
+        stored.grow(summary, run)?;
+        stored.earlier.retain(|(summary, _)| summary.execution >= growth.oldest());
+        Ok(())
+    }
+}
+
+impl Stored {
+    fn executions(&self) -> impl DoubleEndedIterator<Item = Archived> {
+        let earlier = self.earlier.iter().map(|(summary, turns)| (summary, turns));
+        let all = earlier.chain([(&self.summary, &self.turns)]);
+        all.map(|(summary, turns)| Archived {
+            summary: summary.clone(),
+            length: turns.len() as u64,
+        })
+    }
+
+    fn turns_of(&self, execution: ExecutionId) -> Option<&Vec<Arc<[u8]>>> {
+        let earlier = self.earlier.iter().map(|(summary, turns)| (summary, turns));
+        let mut all = earlier.chain([(&self.summary, &self.turns)]);
+        all.find(|(summary, _)| summary.execution == execution).map(|(_, turns)| turns)
+    }
+
+    /// Takes turns of the newest execution, or the first ones of a later one.
+    fn grow(&mut self, summary: &InstanceSummary, run: &TurnRun) -> Result<(), ProviderError> {
+        let TurnRun { execution, first, turns } = run;
+        if self.summary.execution < *execution {
+            let turns = std::mem::take(&mut self.turns);
+            if !turns.is_empty() {
+                self.earlier.push((self.summary.clone(), turns));
+            }
+        }
+        if self.summary.execution > *execution || *first != self.turns.len() as u64 {
+            let instance = &summary.instance;
             return Err(corrupt(&format!("instance {instance}: turns do not follow")));
         }
-        stored.turns.extend(turns.iter().cloned());
-        stored.summary = summary.clone();
+        self.turns.extend(turns.iter().cloned());
+        self.summary = summary.clone();
         Ok(())
     }
 }

@@ -15,6 +15,7 @@
 //! and what a crash leaves of it, is for tests of your own.
 #![allow(clippy::unwrap_used, reason = "a case panics where an archive fails that must not")]
 
+pub mod earlier;
 pub mod growing;
 pub mod listing;
 pub mod parts;
@@ -36,6 +37,15 @@ macro_rules! archive_conformance_tests {
             what_was_purged_is_gone,
             an_id_may_be_used_anew_after_a_purge,
             what_does_not_follow_is_refused_and_changes_nothing,
+        ]);
+        $crate::archive_conformance_tests!(@subject $with, earlier, [
+            an_earlier_execution_is_kept,
+            an_execution_that_was_cut_off_is_kept,
+            several_executions_may_pass_in_one_part,
+            what_is_kept_stays_through_many_parts,
+            a_purge_removes_what_is_kept,
+            keeping_the_same_again_changes_nothing,
+            earlier_turns_that_do_not_follow_are_refused,
         ]);
         $crate::archive_conformance_tests!(@subject $with, reading, [
             turns_are_read_from_any_number_on,

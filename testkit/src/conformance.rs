@@ -31,6 +31,7 @@
 pub mod append;
 pub mod executions;
 pub mod fence;
+pub mod kept;
 mod kit;
 pub mod large;
 pub mod lease;
@@ -179,6 +180,17 @@ macro_rules! conformance_tests {
             an_earlier_execution_takes_no_more_turns,
             executions_survive_reopening,
             a_finished_instance_goes_on_in_its_next_execution,
+        ]);
+        $crate::conformance_tests!(@subject $make, kept, [
+            as_many_are_kept_as_the_first_turn_says,
+            what_has_gone_does_not_come_back,
+            no_more_are_kept_than_the_limit,
+            several_executions_may_come_in_one_batch,
+            a_refused_batch_takes_no_execution_away,
+            kept_executions_survive_reopening,
+            kept_executions_are_read_in_pages_of_every_size,
+            an_instance_is_listed_once,
+            a_purge_removes_all_executions,
         ]);
         $crate::conformance_tests!(@subject $make, read, [
             pages_of_every_size_give_the_same_history,

@@ -276,7 +276,7 @@ async fn a_log_in_which_the_next_execution_is_missing_parks_its_instance() {
         attributes: reenact_core::Attributes::default(),
     };
     let lease = memory.leases().acquire(shard, "nobody").await.unwrap();
-    let turns = vec![TurnRecord { number: 0, bytes, summary, has_drawn_id: false }];
+    let turns = vec![TurnRecord { number: 0, bytes, summary, has_drawn_id: false, keep: 0 }];
     let _ =
         memory.histories().append(Batch { shard, epoch: lease.epoch, turns }.into()).await.unwrap();
     memory.leases().release(&lease).await.unwrap();

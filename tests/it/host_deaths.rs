@@ -238,7 +238,7 @@ async fn left(state: InstanceState, events: Vec<Event>) -> InMemory {
         let turn = RecordedTurn { at: summary.updated_at, events: [event].into() };
         let (number, bytes) = (summary.turns, codec::encode_turn(&turn).unwrap().into());
         (summary.turns, summary.events) = (number + 1, summary.events + 1);
-        TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false }
+        TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false, keep: 0 }
     });
     let turns = turns.collect();
     let lease = memory.leases().acquire(ShardId(0), "a host that dies").await.unwrap();

@@ -25,6 +25,7 @@ mod ending;
 mod endings;
 mod entities;
 mod events;
+mod executions;
 mod failing_disk;
 mod failures;
 mod fencing;

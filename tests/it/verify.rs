@@ -203,7 +203,7 @@ fn turn(instance: &str, bytes: Arc<[u8]>) -> TurnRecord {
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    TurnRecord { number: 0, bytes, summary, has_drawn_id: false }
+    TurnRecord { number: 0, bytes, summary, has_drawn_id: false, keep: 0 }
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Access {
         if !or_attach && self.store().find(&instance).await?.is_some() {
             return Err(Error::AlreadyExists { instance });
         }
-        let history = self.store().history(&from).await?;
+        let history = self.store().history(&from, None).await?;
         let version = history.turns().first().map(RecordedTurn::version);
         self.orchestration(&summary.name, version.as_ref())?;
         let seed = self.store().seeds.next();

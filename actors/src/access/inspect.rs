@@ -13,13 +13,14 @@ use crate::inspect::{
 use crate::Error;
 
 impl Access {
-    /// A page of the history of an instance's newest execution, as far as it is durable: the events from a
-    /// place on, or from the first one. Nothing that stands before that place is read, so that the
+    /// A page of the history of an instance, as far as it is durable: the events from a place on, or from the first one
+    /// of the newest execution. A place is of an execution, and so is the page; for one that is kept, begin at
+    /// [`HistoryCursor::beginning`]. Nothing that stands before that place is read, so that the
     /// last page of a long history costs what the first one does. At most `limit` events, and at most
     /// [`MAX_EVENTS_PER_PAGE`](reenact_core::limits::MAX_EVENTS_PER_PAGE); fewer when they take much room.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::OtherExecution`] when the place is of a history that is gone;
+    /// [`Error::NotFound`]; [`Error::OtherExecution`] when the place is of an execution that is not there;
     /// [`Error::PastTheEnd`]; [`Error::Unreadable`] when a turn of the page does not decode;
     /// [`Error::Store`].
     ///
@@ -43,7 +44,7 @@ impl Access {
         instance: &InstanceId,
         position: u64,
     ) -> Result<HistoryCursor> {
-        self.store().history_cursor(instance, position).await
+        self.store().history_cursor(instance, None, position).await
     }
 
     /// How an instance is and what it waits for, as far as it is durable. Goes once over the log of its newest
@@ -62,7 +63,7 @@ impl Access {
     /// # Errors
     /// [`Error::NotFound`], [`Error::PastTheEnd`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn view_after(&self, instance: &InstanceId, position: u64) -> Result<StateAfter> {
-        self.store().view_after(instance, position).await
+        self.store().view_after(instance, None, position).await
     }
 
     /// What the newest execution of an instance did, and when: activities with their attempts, timers, waits,
@@ -78,7 +79,7 @@ impl Access {
         from_position: u64,
         limit: usize,
     ) -> Result<InstanceTimeline> {
-        self.store().timeline(instance, from_position, limit).await
+        self.store().timeline(instance, None, from_position, limit).await
     }
 
     /// Who started an instance, and whom its newest execution started: so many generations below it as

@@ -74,7 +74,7 @@ impl Access {
     /// Whether an attempt is under way, by what is durable; otherwise why it is not.
     pub(super) async fn is_awaited(&self, token: &ActivityToken) -> Result<()> {
         let summary = self.store().summary(token.instance()).await?;
-        let history = self.store().history(token.instance()).await?;
+        let history = self.store().history(token.instance(), None).await?;
         if summary.execution != token.run().execution || seed_of(&history) != Some(token.run().seed)
         {
             return Err(too_late(token, "it was of an execution that is over"));

@@ -15,7 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct HistoryCursor {
-    /// The execution. Pages of an earlier one are gone.
+    /// The execution. Pages of an earlier one are there as long as that is
+    /// [kept](crate::HostOptions::keep_executions).
     pub execution: ExecutionId,
     /// The number of the turn; the first is 0.
     pub turn: u64,
@@ -32,7 +33,7 @@ pub struct InvalidCursor(String);
 
 impl HistoryCursor {
     /// The beginning of an execution.
-    pub(crate) const fn beginning(execution: ExecutionId) -> Self {
+    pub const fn beginning(execution: ExecutionId) -> Self {
         Self { execution, turn: 0, index: 0, position: 0 }
     }
 

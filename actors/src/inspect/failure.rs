@@ -62,7 +62,7 @@ impl Store {
         if !summary.state.is_finished() || summary.state == InstanceState::Completed {
             return Ok(None);
         }
-        let folded = self.fold(instance, CauseFinder::default, CauseFinder::apply).await?;
+        let folded = self.fold(instance, None, CauseFinder::default, CauseFinder::apply).await?;
         let Some((outcome, at)) = folded.fold.ended() else { return Ok(None) };
         let Some((kind, message, sources)) = said_of(outcome) else { return Ok(None) };
         Ok(Some(FailureLink {

@@ -1,8 +1,8 @@
-//! Folds over the log of an instance's newest execution, a page in memory at a time.
+//! Folds over the log of an execution, a page in memory at a time.
 
 use std::ops::ControlFlow;
 
-use reenact_core::{InstanceId, RecordedTurn};
+use reenact_core::{ExecutionId, InstanceId, RecordedTurn};
 use reenact_providers::{InstanceSummary, ProviderError, StoredTurn};
 
 use crate::error::{ParkReason, Result};
@@ -18,16 +18,17 @@ pub(super) struct Folded<F> {
 }
 
 impl Store {
-    /// Goes over the log of an instance's newest execution. Where it moves on to the next one meanwhile, a new
-    /// fold is begun.
+    /// Goes over the log of an execution of an instance, of the newest one when none is named. Where it moves on to the
+    /// next one meanwhile, a new fold is begun.
     pub(super) async fn fold<F>(
         &self,
         instance: &InstanceId,
+        execution: Option<ExecutionId>,
         begin: impl Fn() -> F,
         mut apply: impl FnMut(&mut F, &RecordedTurn),
     ) -> Result<Folded<F>> {
         loop {
-            let summary = self.summary(instance).await?;
+            let summary = self.execution(instance, execution).await?;
             let mut fold = begin();
             let take = |_: &StoredTurn, turn: RecordedTurn| {
                 apply(&mut fold, &turn);
@@ -35,8 +36,7 @@ impl Store {
             };
             match self.log().walk(&summary, 0, usize::MAX, take).await {
                 // The next execution has taken its place since.
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
+                Err(ProviderError::NotFound { .. }) if self.is_gone(&summary).await? => {}
                 read => return Ok(Folded { summary, fold, unreadable: why_not_further(read?) }),
             }
         }

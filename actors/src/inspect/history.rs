@@ -11,7 +11,7 @@ use super::cursor::HistoryCursor;
 use crate::error::{Error, Result};
 use crate::store::{Store, unreadable};
 
-/// Some events of the history of an instance's newest execution, and where to go on.
+/// Some events of the history of an execution of an instance, and where to go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HistoryPage {
@@ -40,7 +40,8 @@ pub struct PlacedEvent {
 }
 
 impl Store {
-    /// A page of the history of an instance's newest execution. Nothing before it is read.
+    /// A page of the history of the execution that the place is in; of the newest one, when there is none. Nothing
+    /// before it is read.
     pub(crate) async fn history_page(
         &self,
         instance: &InstanceId,
@@ -49,15 +50,14 @@ impl Store {
     ) -> Result<HistoryPage> {
         let limit = limit.clamp(1, MAX_EVENTS_PER_PAGE);
         loop {
-            let summary = self.summary(instance).await?;
+            let summary = self.execution(instance, from.map(|from| from.execution)).await?;
             let from = from.unwrap_or(HistoryCursor::beginning(summary.execution));
             check_cursor(&summary, &from)?;
             let mut page = PageUnderWay::new(from, limit);
             let take = |stored: &StoredTurn, turn| page.take(stored, &turn);
             match self.log().walk(&summary, from.turn, limit, take).await {
                 // The next execution has taken its place since.
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
+                Err(ProviderError::NotFound { .. }) if self.is_gone(&summary).await? => {}
                 read => {
                     read?.map_err(|reason| unreadable(instance, &reason))?;
                     return page.finish(&summary);
@@ -66,15 +66,16 @@ impl Store {
         }
     }
 
-    /// The place of an event in the history of an instance's newest execution, for a page that begins there.
+    /// The place of an event in the history of an execution, or of the newest one, for a page that begins there.
     /// Goes over all turns before it. The place after the last event is one.
     pub(crate) async fn history_cursor(
         &self,
         instance: &InstanceId,
+        execution: Option<ExecutionId>,
         position: u64,
     ) -> Result<HistoryCursor> {
         loop {
-            let summary = self.summary(instance).await?;
+            let summary = self.execution(instance, execution).await?;
             let mut place = HistoryCursor::beginning(summary.execution);
             let seek = |_: &StoredTurn, turn: RecordedTurn| {
                 let places = turn.events.len().max(1) as u64;
@@ -88,8 +89,7 @@ impl Store {
                 ControlFlow::Continue(())
             };
             match self.log().walk(&summary, 0, usize::MAX, seek).await {
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
+                Err(ProviderError::NotFound { .. }) if self.is_gone(&summary).await? => {}
                 read => {
                     read?.map_err(|reason| unreadable(instance, &reason))?;
                     return match place.position == position {
@@ -104,13 +104,8 @@ impl Store {
 
 /// Whether a page can begin there.
 fn check_cursor(summary: &InstanceSummary, from: &HistoryCursor) -> Result<()> {
-    let instance = &summary.instance;
-    if from.execution != summary.execution {
-        let (instance, asked, newest) = (instance.clone(), from.execution, summary.execution);
-        return Err(Error::OtherExecution { instance, asked, newest });
-    }
     if from.turn > summary.turns {
-        return Err(past_the_end(instance, from.position, summary.events));
+        return Err(past_the_end(&summary.instance, from.position, summary.events));
     }
     Ok(())
 }

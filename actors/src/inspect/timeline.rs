@@ -1,18 +1,18 @@
-//! The timeline of an instance's newest execution.
+//! The timeline of an execution.
 
 use reenact_core::limits::MAX_SPANS_VIEWED;
-use reenact_core::{InstanceId, Timeline, TimelineBuilder};
+use reenact_core::{ExecutionId, InstanceId, Timeline, TimelineBuilder};
 use reenact_providers::InstanceSummary;
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::store::Store;
 
-/// The timeline of an instance's newest execution, as far as it is durable.
+/// The timeline of an execution of an instance, as far as it is durable.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct InstanceTimeline {
-    /// What the store says of the instance.
+    /// What the store says of the instance, in that execution.
     pub summary: InstanceSummary,
     /// The spans.
     pub timeline: Timeline,
@@ -24,12 +24,13 @@ impl Store {
     pub(crate) async fn timeline(
         &self,
         instance: &InstanceId,
+        execution: Option<ExecutionId>,
         from_position: u64,
         limit: usize,
     ) -> Result<InstanceTimeline> {
         let limit = limit.clamp(1, MAX_SPANS_VIEWED);
         let begin = || TimelineBuilder::new(instance.clone(), from_position, limit);
-        let folded = self.fold(instance, begin, TimelineBuilder::apply).await?;
+        let folded = self.fold(instance, execution, begin, TimelineBuilder::apply).await?;
         Ok(InstanceTimeline {
             summary: folded.summary,
             timeline: folded.fold.finish(),

@@ -133,7 +133,7 @@ impl Store {
             return Ok(None);
         }
         let begin = || Family::new(node.instance.clone(), most);
-        match self.fold(&node.instance, begin, Family::apply).await {
+        match self.fold(&node.instance, None, begin, Family::apply).await {
             Ok(folded) => Ok(Some(folded.fold.finish())),
             // It has been purged meanwhile.
             Err(Error::NotFound { .. }) => Ok(None),

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use reenact_core::limits::MAX_ITEMS_VIEWED;
-use reenact_core::{Event, ExecutionView, InstanceId, RecordedTurn, ShardId, Timestamp, Viewer};
+use reenact_core::{
+    Event, ExecutionId, ExecutionView, InstanceId, RecordedTurn, ShardId, Timestamp, Viewer,
+};
 use reenact_providers::{InstanceSummary, ProviderError, StoredTurn};
 use serde::Serialize;
 
@@ -57,7 +59,7 @@ pub struct ViewedPark {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct StateAfter {
-    /// The instance, as it is now.
+    /// The instance, as it is now; where an earlier execution is looked at, as it was when that ended.
     pub summary: InstanceSummary,
     /// The position of the event.
     pub position: u64,
@@ -80,7 +82,8 @@ impl Store {
         instance: &InstanceId,
         here: Option<&Routes>,
     ) -> Result<InstanceView> {
-        let folded = self.fold(instance, || Viewer::new(instance.clone()), Viewer::apply).await?;
+        let folded =
+            self.fold(instance, None, || Viewer::new(instance.clone()), Viewer::apply).await?;
         let execution = folded.fold.view(MAX_ITEMS_VIEWED);
         Ok(self.viewed(folded.summary, execution, folded.unreadable, here))
     }
@@ -118,14 +121,15 @@ impl Store {
         }
     }
 
-    /// How the newest execution of an instance was after the event in a place.
+    /// How an execution of an instance, or the newest one, was after the event in a place.
     pub(crate) async fn view_after(
         &self,
         instance: &InstanceId,
+        execution: Option<ExecutionId>,
         position: u64,
     ) -> Result<StateAfter> {
         loop {
-            let summary = self.summary(instance).await?;
+            let summary = self.execution(instance, execution).await?;
             let mut viewer = Viewer::new(instance.clone());
             let mut reached = None;
             let take = |stored: &StoredTurn, turn: RecordedTurn| {
@@ -137,8 +141,7 @@ impl Store {
                 ControlFlow::Break(())
             };
             match self.log().walk(&summary, 0, usize::MAX, take).await {
-                Err(ProviderError::NotFound { .. })
-                    if self.summary(instance).await?.execution != summary.execution => {}
+                Err(ProviderError::NotFound { .. }) if self.is_gone(&summary).await? => {}
                 read => {
                     read?.map_err(|reason| unreadable(instance, &reason))?;
                     let Some((number, index, turn)) = reached else {

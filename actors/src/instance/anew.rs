@@ -226,5 +226,5 @@ fn begin(
 fn record(number: u64, summary: &InstanceSummary, turn: &RecordedTurn) -> Result<TurnRecord> {
     let encoded = codec::encode_turn(turn);
     let bytes = encoded.map_err(|error| Error::OverLimit { what: error.to_string() })?.into();
-    Ok(TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false })
+    Ok(TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false, keep: 0 })
 }

@@ -65,6 +65,7 @@ impl Closing {
                 bytes: bytes.into(),
                 summary: self.summary.clone(),
                 has_drawn_id: false,
+                keep: 0,
             }),
             actions: Sealed::new(released.into_iter().map(Action::Send).collect()),
             answer: None,

@@ -67,8 +67,9 @@ impl ShardContext {
             return Err(Error::Parked { instance: from, reason: ParkReason::Importing });
         }
         if source.execution != execution {
+            // Only the newest one can be forked.
             let (asked, newest) = (execution, source.execution);
-            return Err(Error::OtherExecution { instance: from, asked, newest });
+            return Err(Error::OtherExecution { instance: from, asked, oldest: newest, newest });
         }
         let read = log.stored(&source).await.map_err(of_store)?;
         let (stored, turns) = read.map_err(|reason| unreadable(&from, &reason))?;

@@ -46,7 +46,8 @@ impl Live {
         let trace = (self.run, &self.trace);
         let story = Story::of(&self.summary, &recorded, &mut self.ledger, &self.machine, trace);
         let has_drawn_id = std::mem::take(&mut self.has_drawn_id);
-        let record = TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id };
+        let record =
+            TurnRecord { number, bytes, summary: self.summary.clone(), has_drawn_id, keep: 0 };
         Ok(PendingTurn {
             instance: self.summary.instance.clone(),
             run: self.run,

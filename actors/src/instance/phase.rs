@@ -142,6 +142,7 @@ impl Parked {
             bytes: bytes.into(),
             summary: self.summary.clone(),
             has_drawn_id: false,
+            keep: 0,
         };
         Ok(PendingTurn {
             instance: self.summary.instance.clone(),

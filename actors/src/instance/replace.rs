@@ -138,6 +138,7 @@ fn records(
             bytes: bytes.into(),
             summary: summary.clone(),
             has_drawn_id: false,
+            keep: 0,
         })
     };
     turns.iter().map(record).collect()

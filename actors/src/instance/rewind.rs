@@ -218,7 +218,7 @@ pub(super) fn first_turns(
         summary.turns += 1;
         summary.events += turn.events.len() as u64;
         summary.attributes.follow(turn);
-        TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false }
+        TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false, keep: 0 }
     });
     Ok(records.collect())
 }

@@ -100,6 +100,7 @@ impl InstanceState {
             bytes: bytes.into(),
             summary: summary.clone(),
             has_drawn_id: false,
+            keep: 0,
         };
         self.shard.make_durable(Entry::Turn(Box::new(PendingTurn {
             instance: self.instance.clone(),

@@ -356,7 +356,8 @@ impl InstanceState {
         };
         let trace = RunTrace::of_log(execution, &turns, &outbox);
         let story = Story::at_the_end(&summary, &turns, &recorded, &trace);
-        let record = TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false };
+        let record =
+            TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false, keep: 0 };
         let turn = PendingTurn {
             instance: self.instance.clone(),
             run: Run::without_code(execution),

@@ -280,7 +280,7 @@ impl MessageHandler {
     }
 
     async fn was_rewound_with(&self, instance: &InstanceId, seed: u64) -> Result<bool> {
-        Ok(self.host.store.history(instance).await?.was_rewound_with(seed))
+        Ok(self.host.store.history(instance, None).await?.was_rewound_with(seed))
     }
 
     /// Sends a message to an instance, and waits until its answer is durable.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reenact_core::{Attributes, InstanceId, ShardId};
+use reenact_core::{Attributes, ExecutionId, InstanceId, ShardId};
 use reenact_providers::{
     Batch, HistoryStore, InstanceState, InstanceSummary, ProviderError, StoredTurn, TurnRecord,
 };
 
 use super::holding::Holding;
-use super::{TransferError, TransferredInstance};
+use super::{TransferError, TransferredExecution, TransferredInstance};
 
 /// Most bytes of turns in one append, unless a single turn is larger.
 const MAX_BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
@@ -45,31 +45,33 @@ impl Appender {
         self.holding.release().await;
     }
 
-    /// Adds an instance that is not in the store, or of which the first `there` turns are. It is in the store
-    /// after the next [`flush`](Self::flush).
+    /// Adds an instance that is not in the store, or of which the first turns are: those of some execution. It is in the
+    /// store after the next [`flush`](Self::flush).
     pub(super) async fn add(
         &mut self,
         instance: TransferredInstance,
-        there: u64,
+        there: Option<There>,
     ) -> Result<(), TransferError> {
         let shard = ShardId::of(&instance.summary.instance, self.shards);
-        let bytes: usize = instance.turns.iter().map(|turn| turn.bytes.len()).sum();
-        if there > 0 || bytes > MAX_BYTES_AT_ONCE || instance.turns.len() > MAX_TURNS_AT_ONCE {
+        let bytes: usize = instance.all_turns().map(|turn| turn.bytes.len()).sum();
+        let count = instance.all_turns().count();
+        if there.is_some() || bytes > MAX_BYTES_AT_ONCE || count > MAX_TURNS_AT_ONCE {
             // Before it, so that at most one instance is there in part.
             self.flush().await?;
-            return self.add_in_parts(shard, instance, there).await;
+            return self.add_in_parts(shard, &instance, there).await;
         }
         let waiting = self.waiting.entry(shard).or_default();
         let is_full = waiting.bytes + bytes > MAX_BYTES_AT_ONCE
-            || waiting.turns.len() + instance.turns.len() > MAX_TURNS_AT_ONCE;
+            || waiting.turns.len() + count > MAX_TURNS_AT_ONCE;
         if is_full || self.waiting_bytes + bytes > MAX_WAITING_BYTES {
             self.flush().await?;
         }
-        let TransferredInstance { summary, turns } = instance;
         let waiting = self.waiting.entry(shard).or_default();
         waiting.bytes += bytes;
         self.waiting_bytes += bytes;
-        waiting.turns.extend(turns.into_iter().map(|turn| record(turn, summary.clone())));
+        for (keep, (summary, turns)) in (0..).zip(instance.executions()) {
+            waiting.turns.extend(turns.iter().map(|turn| record(turn, summary.clone(), keep)));
+        }
         Ok(())
     }
 
@@ -83,30 +85,34 @@ impl Appender {
     }
 
     /// An instance that one append does not take. Until its last turns are there, its state says so: no host touches
-    /// it, and another import goes on with it.
+    /// it, and another import goes on with it. The last turn of an execution and the first one of the next are in one
+    /// append, so that none but the newest is ever seen as whole.
     async fn add_in_parts(
         &mut self,
         shard: ShardId,
-        instance: TransferredInstance,
-        there: u64,
+        instance: &TransferredInstance,
+        there: Option<There>,
     ) -> Result<(), TransferError> {
-        let TransferredInstance { summary, turns } = instance;
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        for turn in turns.into_iter().skip_while(|turn| turn.number < there) {
-            let is_full =
-                bytes + turn.bytes.len() > MAX_BYTES_AT_ONCE || part.len() == MAX_TURNS_AT_ONCE;
-            if is_full && !part.is_empty() {
-                self.append(shard, std::mem::take(&mut part)).await?;
-                bytes = 0;
+        let (mut part, mut bytes, mut may_end) = (Vec::new(), 0, true);
+        for (keep, (summary, turns)) in (0..).zip(instance.executions()) {
+            let is_newest = summary.execution == instance.summary.execution;
+            for turn in turns.iter().filter(|turn| is_missing(summary, turn, there)) {
+                let is_full =
+                    bytes + turn.bytes.len() > MAX_BYTES_AT_ONCE || part.len() >= MAX_TURNS_AT_ONCE;
+                if is_full && may_end && !part.is_empty() {
+                    self.append(shard, std::mem::take(&mut part)).await?;
+                    bytes = 0;
+                }
+                bytes += turn.bytes.len();
+                let number = turn.number + 1;
+                let is_last = number == summary.turns;
+                let known = match is_last {
+                    true => summary.clone(),
+                    false => summary_of_part(summary, number),
+                };
+                part.push(record(turn, known, keep));
+                may_end = is_newest || !is_last;
             }
-            bytes += turn.bytes.len();
-            let number = turn.number + 1;
-            let known = if number == summary.turns {
-                summary.clone()
-            } else {
-                summary_of_part(&summary, number)
-            };
-            part.push(record(turn, known));
         }
         self.append(shard, part).await
     }
@@ -136,15 +142,24 @@ pub(super) fn summary_of_part(whole: &InstanceSummary, turns: u64) -> InstanceSu
     }
 }
 
-fn record(turn: StoredTurn, summary: InstanceSummary) -> TurnRecord {
-    TurnRecord { number: turn.number, bytes: turn.bytes, summary, has_drawn_id: false }
+/// How far an instance is in a store: the execution, and how many turns of it there are.
+pub(super) type There = (ExecutionId, u64);
+
+fn is_missing(of: &InstanceSummary, turn: &StoredTurn, there: Option<There>) -> bool {
+    there.is_none_or(|(execution, turns)| (of.execution, turn.number) >= (execution, turns))
 }
 
-/// Reads an instance of which something is there.
-pub(super) async fn stored(
+/// A turn of an execution before which so many are kept.
+fn record(turn: &StoredTurn, summary: InstanceSummary, keep: u32) -> TurnRecord {
+    let bytes = Arc::clone(&turn.bytes);
+    TurnRecord { number: turn.number, bytes, summary, has_drawn_id: false, keep }
+}
+
+/// Reads an execution of which something is there.
+async fn stored(
     histories: &dyn HistoryStore,
     summary: InstanceSummary,
-) -> Result<TransferredInstance, ProviderError> {
+) -> Result<TransferredExecution, ProviderError> {
     let (mut turns, mut next) = (Vec::new(), Some(0));
     while let Some(from) = next {
         let read = histories.read(&summary.instance, summary.execution, from, MAX_TURNS_AT_ONCE);
@@ -152,7 +167,7 @@ pub(super) async fn stored(
         turns.extend(page.turns);
         next = page.next;
     }
-    Ok(TransferredInstance { summary, turns })
+    Ok(TransferredExecution { summary, turns })
 }
 
 /// What is in a store under an id.
@@ -160,8 +175,17 @@ pub(super) async fn found(
     histories: &dyn HistoryStore,
     instance: &InstanceId,
 ) -> Result<Option<TransferredInstance>, ProviderError> {
-    match histories.summary(instance).await? {
-        Some(summary) => stored(histories, summary).await.map(Some),
-        None => Ok(None),
+    let Some(newest) = histories.summary(instance).await? else { return Ok(None) };
+    let mut executions = vec![newest];
+    if executions[0].execution > ExecutionId::FIRST {
+        executions = histories.executions(instance).await?;
     }
+    let mut earlier = Vec::with_capacity(executions.len());
+    for summary in executions {
+        earlier.push(stored(histories, summary).await?);
+    }
+    Ok(earlier.pop().map(|newest| {
+        let TransferredExecution { summary, turns } = newest;
+        TransferredInstance { summary, turns, earlier }
+    }))
 }

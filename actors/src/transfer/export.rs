@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use reenact_core::InstanceId;
+use reenact_core::{ExecutionId, InstanceId};
 use reenact_providers::{
     InstanceFilter, InstanceState, InstanceSummary, PageRequest, ProviderError,
 };
@@ -146,10 +146,10 @@ impl<'a, W: Write + Send + ?Sized, P: FnMut(&Progress) + Send> Export<'a, W, P> 
             return Ok(());
         }
         let written = one(self.access, summary, &mut self.writer).await?;
-        let Some((checksum, turns, bytes)) = written else { return Ok(()) };
-        self.total.add(&checksum, turns);
+        let Some(Written { executions, bytes }) = written else { return Ok(()) };
+        self.total.add(&executions);
         self.done.instances += 1;
-        self.done.turns += turns;
+        self.done.turns += executions.iter().map(|(_, turns)| turns).sum::<u64>();
         self.done.bytes += bytes;
         (self.progress)(&self.done);
         Ok(())
@@ -165,22 +165,24 @@ impl<'a, W: Write + Send + ?Sized, P: FnMut(&Progress) + Send> Export<'a, W, P> 
     }
 }
 
-/// Writes one instance; its checksum, and how many turns and bytes it has. `None` when it was purged since.
+/// What was written of an instance.
+#[derive(Default)]
+struct Written {
+    /// Of each execution its checksum, and how many turns it has.
+    executions: Vec<(String, u64)>,
+    bytes: u64,
+}
+
+/// Writes one instance, with the executions that are kept. `None` when it was purged since.
 async fn one(
     access: &Access,
     mut summary: InstanceSummary,
     writer: &mut Writer<'_, impl Write + Send + ?Sized>,
-) -> Result<Option<(String, u64, u64)>, TransferError> {
+) -> Result<Option<Written>, TransferError> {
     let instance = summary.instance.clone();
     loop {
-        writer.line(&InstanceLine::of(&summary))?;
-        match turns(access, &summary, writer).await {
-            Ok((checksum, bytes)) => {
-                let turns = summary.turns;
-                let end = EndLine { kind: "end", id: &instance, turns, checksum: checksum.clone() };
-                writer.line(&end)?;
-                return Ok(Some((checksum, turns, bytes)));
-            }
+        match all_of(access, &summary, writer).await {
+            Ok(written) => return Ok(Some(written)),
             // Its host goes on meanwhile: it was purged, or its next execution has begun.
             Err(TransferError::Store(crate::Error::NotFound { .. })) => {
                 writer.line(&DroppedLine { kind: "dropped" })?;
@@ -194,6 +196,43 @@ async fn one(
             Err(error) => return Err(error),
         }
     }
+}
+
+async fn all_of(
+    access: &Access,
+    newest: &InstanceSummary,
+    writer: &mut Writer<'_, impl Write + Send + ?Sized>,
+) -> Result<Written, TransferError> {
+    let mut there = Vec::new();
+    if newest.execution > ExecutionId::FIRST {
+        there = access.histories().executions(&newest.instance).await?;
+        there.retain(|one| one.execution < newest.execution);
+    }
+    let mut written = Written::default();
+    for earlier in &there {
+        execution(access, earlier, &InstanceLine::of_earlier(earlier), writer, &mut written)
+            .await?;
+    }
+    execution(access, newest, &InstanceLine::of(newest), writer, &mut written).await?;
+    Ok(written)
+}
+
+/// Writes an execution, between its lines.
+async fn execution(
+    access: &Access,
+    of: &InstanceSummary,
+    first: &InstanceLine,
+    writer: &mut Writer<'_, impl Write + Send + ?Sized>,
+    written: &mut Written,
+) -> Result<(), TransferError> {
+    writer.line(first)?;
+    let (checksum, bytes) = turns(access, of, writer).await?;
+    let end =
+        EndLine { kind: "end", id: &of.instance, turns: of.turns, checksum: checksum.clone() };
+    writer.line(&end)?;
+    written.executions.push((checksum, of.turns));
+    written.bytes += bytes;
+    Ok(())
 }
 
 /// Writes the turns of an execution; their checksum and their bytes.

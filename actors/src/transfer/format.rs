@@ -27,7 +27,13 @@ pub(super) struct HeaderLine<'a> {
     pub(super) instances: u64,
 }
 
-/// Begins an instance.
+/// The kind of a line that begins an instance.
+pub(super) const INSTANCE: &str = "instance";
+
+/// The kind of a line that begins an execution before the newest one of the instance that follows.
+pub(super) const EARLIER: &str = "earlier";
+
+/// Begins an instance, or an execution before its newest one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct InstanceLine {
     pub(super) kind: String,
@@ -108,7 +114,7 @@ pub(super) struct AnyLine {
 impl InstanceLine {
     pub(super) fn of(summary: &InstanceSummary) -> Self {
         Self {
-            kind: "instance".to_owned(),
+            kind: INSTANCE.to_owned(),
             id: summary.instance.clone(),
             execution: summary.execution.0,
             name: summary.name.clone(),
@@ -119,6 +125,11 @@ impl InstanceLine {
             event_count: summary.events,
             wake_at: summary.wake_at.map(Timestamp::as_micros),
         }
+    }
+
+    /// The same of an execution before the newest one.
+    pub(super) fn of_earlier(summary: &InstanceSummary) -> Self {
+        Self { kind: EARLIER.to_owned(), ..Self::of(summary) }
     }
 
     /// The error says what is invalid.
@@ -187,10 +198,13 @@ pub(super) struct Total {
 }
 
 impl Total {
-    pub(super) fn add(&mut self, checksum: &str, turns: u64) {
-        self.sum.update(checksum.as_bytes());
+    /// Adds an instance with its executions: of each the checksum and how many turns it has.
+    pub(super) fn add<'a>(&mut self, executions: impl IntoIterator<Item = &'a (String, u64)>) {
         self.instances += 1;
-        self.turns += turns;
+        for (checksum, turns) in executions {
+            self.sum.update(checksum.as_bytes());
+            self.turns += turns;
+        }
     }
 
     pub(super) fn checksum(&self) -> String {

@@ -150,8 +150,8 @@ impl<P: FnMut(&Progress) + Send> Import<P> {
     ) -> Result<Imported, TransferError> {
         let mut imported = Imported::default();
         while let Some(instance) = reader.next_instance()? {
-            self.done.add(&instance.turns);
-            imported.turns += instance.turns.len() as u64;
+            self.done.add(&instance);
+            imported.turns += instance.all_turns().count() as u64;
             if self.one(instance).await? {
                 imported.imported += 1;
             } else {
@@ -168,9 +168,11 @@ impl<P: FnMut(&Progress) + Send> Import<P> {
     async fn one(&mut self, instance: TransferredInstance) -> Result<bool, TransferError> {
         let id = instance.summary.instance.clone();
         let there = match found(&*self.histories, &id).await? {
-            None => 0,
+            None => None,
             Some(there) if there == instance => return Ok(false),
-            Some(there) if is_part(&there, &instance) => there.summary.turns,
+            Some(there) if is_part(&there, &instance) => {
+                Some((there.summary.execution, there.summary.turns))
+            }
             Some(_) => return Err(TransferError::Exists { instance: id }),
         };
         self.new.push((id, checksum(&instance)?));
@@ -192,7 +194,7 @@ impl<P: FnMut(&Progress) + Send> Import<P> {
             if checksum(&there)? != expected {
                 return Err(different("its checksum is another"));
             }
-            self.done.add(&there.turns);
+            self.done.add(&there);
             (self.progress)(&self.done);
         }
         Ok(())
@@ -201,18 +203,25 @@ impl<P: FnMut(&Progress) + Send> Import<P> {
 
 /// Whether an earlier import has brought the first turns of an instance, and did not come to the rest.
 fn is_part(there: &TransferredInstance, whole: &TransferredInstance) -> bool {
+    let mut rest = whole.executions().skip(there.earlier.len());
+    let Some((summary, all)) = rest.next() else { return false };
     let turns = there.turns.len();
-    there.summary == summary_of_part(&whole.summary, turns as u64)
-        && turns < whole.turns.len()
-        && there.turns == whole.turns[..turns]
+    whole.earlier.starts_with(&there.earlier)
+        && there.summary == summary_of_part(summary, turns as u64)
+        && turns < all.len()
+        && there.turns == all[..turns]
 }
 
+/// The checksums of all executions.
 fn checksum(of: &TransferredInstance) -> Result<String, TransferError> {
-    let sum = Checksum::of(&of.summary);
-    let mut sum = sum.map_err(|error| TransferError::NotVerified {
-        instance: of.summary.instance.clone(),
-        reason: error.to_string(),
-    })?;
-    of.turns.iter().for_each(|turn| sum.add(turn));
-    Ok(sum.end())
+    let sums = of.executions().map(|(summary, turns)| {
+        let sum = Checksum::of(summary);
+        let mut sum = sum.map_err(|error| TransferError::NotVerified {
+            instance: of.summary.instance.clone(),
+            reason: error.to_string(),
+        })?;
+        turns.iter().for_each(|turn| sum.add(turn));
+        Ok(sum.end())
+    });
+    sums.collect()
 }

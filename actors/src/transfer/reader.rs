@@ -1,14 +1,17 @@
 //! Reads what was exported, an instance at a time, and checks it.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::sync::Arc;
 
 use reenact_core::limits::MAX_LARGE_HISTORY_BYTES;
-use reenact_core::{InstanceId, codec};
+use reenact_core::{ExecutionId, InstanceId, codec};
+use reenact_providers::limits::MAX_KEPT_EXECUTIONS;
 use reenact_providers::{InstanceSummary, StoredTurn};
 
-use super::format::{AnyLine, Checksum, FORMAT, InstanceLine, Total, WHAT, turn_bytes};
-use super::{TransferError, TransferredInstance};
+use super::format::{
+    AnyLine, Checksum, EARLIER, FORMAT, INSTANCE, InstanceLine, Total, WHAT, turn_bytes,
+};
+use super::{TransferError, TransferredExecution, TransferredInstance};
 
 /// The longest line that is read, in bytes: more than the largest turn takes.
 const MAX_LINE_BYTES: u64 = 640 * 1024 * 1024;
@@ -36,6 +39,13 @@ pub struct Reader<R> {
     total: Total,
     last: Option<InstanceId>,
     has_ended: bool,
+}
+
+/// An execution that was read and checked.
+struct Read {
+    execution: TransferredExecution,
+    /// Its checksum, and how many turns it has.
+    sum: (String, u64),
 }
 
 impl<R: BufRead> Reader<R> {
@@ -75,43 +85,73 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// [`TransferError::Damaged`], [`TransferError::Truncated`], [`TransferError::Unreadable`].
     pub fn next_instance(&mut self) -> Result<Option<TransferredInstance>, TransferError> {
+        let mut earlier = Vec::new();
         while !self.has_ended {
             let line = self.next_line()?;
-            match self.begun(&line)? {
-                Some(summary) => {
-                    if let Some(whole) = self.rest_of(summary)? {
-                        return Ok(Some(whole));
-                    }
+            let Some((is_earlier, summary)) = self.begun(&line)? else {
+                if earlier.is_empty() {
+                    self.end(&line)?;
+                    continue;
                 }
-                None => self.end(&line)?,
+                return Err(self.damaged("earlier executions are of no instance".to_owned()));
+            };
+            self.check_follows(&earlier, &summary)?;
+            match self.rest_of(summary)? {
+                // All of it comes anew.
+                None => earlier.clear(),
+                Some(one) if is_earlier => earlier.push(one),
+                Some(newest) => return Ok(Some(self.whole(earlier, newest))),
             }
         }
         Ok(None)
     }
 
-    /// The instance that a line begins; `None` when it is the last line of all.
-    fn begun(&self, line: &[u8]) -> Result<Option<InstanceSummary>, TransferError> {
+    /// An instance, all of which was read.
+    fn whole(&mut self, earlier: Vec<Read>, newest: Read) -> TransferredInstance {
+        let sums = earlier.iter().chain([&newest]).map(|read| &read.sum);
+        self.total.add(sums);
+        let TransferredExecution { summary, turns } = newest.execution;
+        self.last = Some(summary.instance.clone());
+        let earlier = earlier.into_iter().map(|read| read.execution).collect();
+        TransferredInstance { summary, turns, earlier }
+    }
+
+    /// The execution that a line begins, and whether it is not the newest one; `None` when it is the last line of all.
+    fn begun(&self, line: &[u8]) -> Result<Option<(bool, InstanceSummary)>, TransferError> {
         let any: AnyLine = self.parsed(line)?;
-        match &*any.kind {
-            "instance" => {}
+        let is_earlier = match &*any.kind {
+            INSTANCE => false,
+            EARLIER => true,
             "total" => return Ok(None),
             other => {
                 return Err(self.damaged(format!("a line of the kind {other:?} is out of place")));
             }
-        }
+        };
         let parsed: InstanceLine = self.parsed(line)?;
         let summary = parsed.summary().map_err(|reason| self.damaged(reason))?;
         if self.last.as_ref().is_some_and(|last| *last >= summary.instance) {
             return Err(self.damaged(format!("instance `{}` is out of order", summary.instance)));
         }
-        Ok(Some(summary))
+        Ok(Some((is_earlier, summary)))
     }
 
-    /// The turns of an instance; `None` when it is taken back.
-    fn rest_of(
-        &mut self,
-        summary: InstanceSummary,
-    ) -> Result<Option<TransferredInstance>, TransferError> {
+    /// An error unless an execution is the next one of those before it.
+    fn check_follows(&self, earlier: &[Read], next: &InstanceSummary) -> Result<(), TransferError> {
+        let Some(before) = earlier.last().map(|read| &read.execution.summary) else {
+            return Ok(());
+        };
+        let follows =
+            before.instance == next.instance && before.execution.next() == Some(next.execution);
+        if follows && earlier.len() <= MAX_KEPT_EXECUTIONS as usize {
+            return Ok(());
+        }
+        let ExecutionId(number) = next.execution;
+        let reason = format!("execution {number} of instance `{}` is out of place", next.instance);
+        Err(self.damaged(reason))
+    }
+
+    /// The turns of an execution; `None` when its instance is taken back.
+    fn rest_of(&mut self, summary: InstanceSummary) -> Result<Option<Read>, TransferError> {
         let checksum = Checksum::of(&summary);
         let mut checksum = checksum.map_err(|error| self.damaged(error.to_string()))?;
         let (mut turns, mut bytes) = (Vec::new(), 0);
@@ -149,10 +189,9 @@ impl<R: BufRead> Reader<R> {
                             self.damaged(format!("the checksum of `{instance}` is another"))
                         );
                     }
-                    self.total.add(&sum, count);
-                    self.last = Some(summary.instance.clone());
                     let summary = with_attributes(summary, &turns);
-                    return Ok(Some(TransferredInstance { summary, turns }));
+                    let execution = TransferredExecution { summary, turns };
+                    return Ok(Some(Read { execution, sum: (sum, count) }));
                 }
                 other => {
                     return Err(
@@ -208,7 +247,7 @@ impl<R: BufRead> Reader<R> {
 /// A line with its end; `None` after the last one.
 fn read_line(from: &mut impl BufRead, most: u64) -> Result<Option<Vec<u8>>, TransferError> {
     let mut line = Vec::new();
-    let read = from.by_ref().take(most).read_until(b'\n', &mut line);
+    let read = std::io::Read::take(from, most).read_until(b'\n', &mut line);
     read.map_err(|source| TransferError::Unreadable { source })?;
     Ok((!line.is_empty()).then_some(line))
 }

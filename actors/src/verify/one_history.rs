@@ -48,6 +48,13 @@ impl HistoryStore for OneHistory {
         Ok((*instance == self.summary.instance).then(|| self.summary.clone()))
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        Ok(self.summary(instance).await?.into_iter().collect())
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -84,6 +84,8 @@ Examples:
   reenact history order-7
   reenact history order-7 --payloads --from 100 --limit 20
   reenact history order-7 --state-after 12
+  reenact history order-7 --executions
+  reenact history order-7 --execution 3
   reenact history order-7 --jsonl > order-7.jsonl")]
 pub(crate) struct History {
     /// The id of the instance
@@ -100,6 +102,12 @@ pub(crate) struct History {
     /// Not the events: what was open, awaited and buffered after the event at this position
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["payloads", "from", "limit"])]
     pub(crate) state_after: Option<u64>,
+    /// Of this execution, where it is kept; of the newest one without it
+    #[arg(long, value_name = "N")]
+    pub(crate) execution: Option<u32>,
+    /// Not the events: which executions there are, when they began and ended, and how
+    #[arg(long, conflicts_with_all = ["payloads", "from", "limit", "state_after", "execution"])]
+    pub(crate) executions: bool,
 }
 
 #[derive(Debug, Args)]
@@ -128,7 +136,8 @@ pub(crate) struct Stream {
 #[command(after_long_help = "\
 Examples:
   reenact timeline order-7
-  reenact timeline order-7 --from 1000 --limit 50")]
+  reenact timeline order-7 --from 1000 --limit 50
+  reenact timeline order-7 --execution 3")]
 pub(crate) struct Timeline {
     /// The id of the instance
     pub(crate) id: String,
@@ -138,6 +147,9 @@ pub(crate) struct Timeline {
     /// So many lines at most
     #[arg(long, short = 'n', value_name = "N", default_value_t = limits::SPANS)]
     pub(crate) limit: usize,
+    /// Of this execution, where it is kept; of the newest one without it
+    #[arg(long, value_name = "N")]
+    pub(crate) execution: Option<u32>,
 }
 
 #[derive(Debug, Args)]

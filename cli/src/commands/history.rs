@@ -1,5 +1,6 @@
 //! `history`: what happened to an instance, event by event.
 
+pub(super) mod executions;
 mod words;
 
 use std::collections::HashMap;
@@ -18,8 +19,12 @@ use crate::tool::Tool;
 
 pub(crate) async fn history(given: History, tool: &mut Tool) -> Done {
     let opened = tool.reading().await?;
+    let execution = given.execution;
     match given.state_after {
-        Some(position) => show::state_after(&opened.api, &given.id, position, tool).await?,
+        Some(position) => {
+            show::state_after(&opened.api, (&given.id, execution), position, tool).await?;
+        }
+        None if given.executions => executions::list(&opened.api, &given.id, tool).await?,
         None => pages(&opened.api, &given, tool).await?,
     }
     opened.close().await
@@ -36,6 +41,7 @@ async fn pages(api: &Api, given: &History, tool: &mut Tool) -> Done {
         let mut query = of(&given.id).to_vec();
         query.extend(from.take().map(|from| ("from", from)));
         query.push(("limit", left.min(EVENTS_PER_PAGE).to_string()));
+        query.extend(given.execution.map(|execution| ("execution", execution.to_string())));
         let page: Value = api.get("api/history", &query).await?;
         next = page["next"].as_str().map(str::to_owned);
         left = left.saturating_sub(page["events"].as_array().map_or(0, Vec::len));

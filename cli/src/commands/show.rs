@@ -3,9 +3,10 @@
 mod family;
 mod why;
 
-use reenact::console::dto::{InstanceDetail, OutcomeOf, Parked, StateAfter};
+use reenact::console::dto::{Executions, InstanceDetail, OutcomeOf, Parked, StateAfter};
 use serde_json::Value;
 
+use super::history::executions;
 use super::list;
 use crate::api::{Api, of, understood};
 use crate::arguments::reading::Show;
@@ -29,7 +30,9 @@ pub(crate) async fn show(given: Show, tool: &mut Tool) -> Done {
     } else {
         let detail: Value = opened.api.get("api/instance", &of(&given.id)).await?;
         if tool.out.is_for_people() {
-            let lines = lines(&understood(detail)?, tool);
+            let detail = understood(detail)?;
+            let mut lines = lines(&detail, tool);
+            lines.extend(kept(&opened.api, &detail, tool).await?);
             tool.out.lines(lines)?;
         } else {
             tool.out.value(&detail)?;
@@ -105,6 +108,17 @@ pub(crate) fn lines(detail: &InstanceDetail, tool: &Tool) -> Vec<String> {
     lines
 }
 
+/// How many executions are kept before the newest one; nothing where there is none, or can be none.
+async fn kept(api: &Api, detail: &InstanceDetail, tool: &Tool) -> Done<Vec<String>> {
+    if detail.row.execution == 1 {
+        return Ok(Vec::new());
+    }
+    let there: Executions = understood(api.get("api/executions", &of(&detail.row.id)).await?)?;
+    let earlier = executions::earlier(&there.executions);
+    let pairs = earlier.map(|earlier| ("kept", Shown::from(earlier)));
+    Ok(fields(&pairs.into_iter().collect::<Vec<_>>(), tool.out.width()))
+}
+
 /// Sentences, each as a paragraph of the width of the terminal.
 fn paragraphs(said: &[String], tool: &Tool) -> Vec<String> {
     let width = tool.out.width().unwrap_or(SENTENCE_WIDTH).saturating_sub(2);
@@ -175,8 +189,14 @@ fn payload(payload: &Value, tool: &Tool) -> String {
 }
 
 /// What was open, awaited and buffered after an event.
-pub(super) async fn state_after(api: &Api, id: &str, position: u64, tool: &mut Tool) -> Done {
+pub(super) async fn state_after(
+    api: &Api,
+    (id, execution): (&str, Option<u32>),
+    position: u64,
+    tool: &mut Tool,
+) -> Done {
     let mut query = of(id).to_vec();
+    query.extend(execution.map(|execution| ("execution", execution.to_string())));
     query.push(("after", position.to_string()));
     let state: Value = api.get("api/state", &query).await?;
     if !tool.out.is_for_people() {

@@ -26,6 +26,7 @@ pub(crate) async fn timeline(given: Timeline, tool: &mut Tool) -> Done {
     let mut query = of(&given.id).to_vec();
     query.push(("from", given.from.to_string()));
     query.push(("limit", given.limit.to_string()));
+    query.extend(given.execution.map(|execution| ("execution", execution.to_string())));
     let timeline: Value = opened.api.get("api/timeline", &query).await?;
     if tool.out.is_for_people() {
         let Page { spans, unreadable, .. } = understood(timeline)?;

@@ -9,7 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use reenact_actors::inspect::{self, HistoryCursor};
-use reenact_core::{Event, InstanceId, Timestamp};
+use reenact_core::{Event, ExecutionId, InstanceId, Timestamp};
 
 use super::lines::json_lines;
 use super::openapi::Id;
@@ -20,13 +20,14 @@ use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::shown::Shown;
 
-/// A page of the history of an instance's newest execution.
+/// A page of the history of an execution of an instance: of the newest one, unless another is named.
 #[utoipa::path(
     get, path = "/api/history", tag = "instances",
     params(
         Id,
         ("from" = Option<String>, Query, description = "The `next` of the page before, or the position of an event"),
         ("limit" = Option<usize>, Query, description = "The most events of a page"),
+        ("execution" = Option<u32>, Query, description = "The number of an execution that is kept; a `next` has it already"),
     ),
     responses((status = 200, description = "The page", body = HistoryPage))
 )]
@@ -37,8 +38,9 @@ pub(crate) async fn page(
     let id = params.id()?;
     let from = params.text("from")?;
     let limit = params.limit(DEFAULT_EVENTS_PAGE, MAX_EVENTS_PAGE)?;
+    let execution = params.execution()?;
     params.end()?;
-    let from = cursor(&shared, &id, from.as_deref()).await?;
+    let from = cursor(&shared, &id, execution, from.as_deref()).await?;
     let page = shared.access().history_page(&id, from, limit).await?;
     Ok(Json(shown_page(shared.shown(id.as_str()), page)?))
 }
@@ -47,12 +49,17 @@ pub(crate) async fn page(
 async fn cursor(
     shared: &Shared,
     id: &InstanceId,
+    execution: Option<ExecutionId>,
     from: Option<&str>,
 ) -> Result<Option<HistoryCursor>, Problem> {
-    let Some(from) = from else { return Ok(None) };
-    match from.parse::<u64>() {
-        Ok(position) => Ok(Some(shared.access().history_cursor(id, position).await?)),
-        Err(_) => from.parse().map(Some).map_err(|error: inspect::InvalidCursor| {
+    let Some(from) = from else { return Ok(execution.map(HistoryCursor::beginning)) };
+    match (from.parse::<u64>(), execution) {
+        (Ok(position), None) => Ok(Some(shared.access().history_cursor(id, position).await?)),
+        (Ok(position), Some(execution)) => {
+            let execution = shared.access().execution(id, execution);
+            Ok(Some(execution.history_cursor(position).await?))
+        }
+        (Err(_), _) => from.parse().map(Some).map_err(|error: inspect::InvalidCursor| {
             Problem::invalid(format!("the parameter `from`: {error}"))
         }),
     }
@@ -82,10 +89,11 @@ pub(crate) fn row(
     Ok(EventRow { position, turn, at: at.into(), kind, data })
 }
 
-/// The history of an instance's newest execution, as lines of JSON: one event a line. It is read and sent a page at a
+/// The history of an execution of an instance, of the newest one unless another is named, as lines of JSON: one event a line. It is read and sent a page at a
 /// time. When it cannot be read to its end, the answer is cut off.
 #[utoipa::path(
-    get, path = "/api/history.jsonl", tag = "instances", params(Id),
+    get, path = "/api/history.jsonl", tag = "instances",
+    params(Id, ("execution" = Option<u32>, Query, description = "The number of an execution that is kept")),
     responses((
         status = 200, description = "The events", body = EventRow,
         content_type = "application/x-ndjson"
@@ -96,9 +104,10 @@ pub(crate) async fn download(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let id = params.id()?;
+    let execution = params.execution()?;
     params.end()?;
     // What cannot be read at all is a problem, and no download.
-    let first = lines(&shared, &id, None).await?;
+    let first = lines(&shared, &id, execution.map(HistoryCursor::beginning)).await?;
     let pages = stream::unfold(Some((first, shared, id)), |state| async move {
         let ((page, next), shared, id) = state?;
         let Some(next) = next else { return Some((Ok(page), None)) };

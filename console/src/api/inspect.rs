@@ -2,22 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use reenact_actors::inspect::InstanceTimeline;
 use reenact_core::InstanceId;
 
 use super::openapi::Id;
-use crate::dto::{Ancestor, Cluster, FailureChain, InstanceRow, Timeline, Tree};
+use crate::dto::{
+    Ancestor, Cluster, Execution, Executions, FailureChain, InstanceRow, Timeline, Tree,
+};
 use crate::limits::{DEFAULT_SPANS, DEFAULT_TREE_DEPTH, MAX_SPANS, MAX_TREE, MAX_TREE_DEPTH};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
-/// What the newest execution of an instance did, and when: a page of spans.
+/// What an execution of an instance did, the newest one unless another is named, and when: a page of spans.
 #[utoipa::path(
     get, path = "/api/timeline", tag = "instances",
     params(
         Id,
         ("from" = Option<u64>, Query, description = "The `next` of the page before, or the position of an event"),
         ("limit" = Option<usize>, Query, description = "The most spans of a page"),
+        ("execution" = Option<u32>, Query, description = "The number of an execution that is kept"),
     ),
     responses((status = 200, description = "The spans", body = Timeline))
 )]
@@ -28,8 +32,13 @@ pub(crate) async fn timeline(
     let id = params.id()?;
     let from = params.parsed("from", "the position of an event")?.unwrap_or(0);
     let limit = params.limit(DEFAULT_SPANS, MAX_SPANS)?;
+    let execution = params.execution()?;
     params.end()?;
-    Ok(Json(timeline_of(&shared, &id, from, limit).await?))
+    let Some(execution) = execution else {
+        return Ok(Json(timeline_of(&shared, &id, from, limit).await?));
+    };
+    let found = shared.access().execution(&id, execution).timeline(from, limit).await?;
+    Ok(Json(shown(&shared, &id, found)?))
 }
 
 /// The spans of an instance that begin at that position or after it.
@@ -40,11 +49,30 @@ pub(crate) async fn timeline_of(
     limit: usize,
 ) -> Result<Timeline, Problem> {
     let found = shared.access().timeline(id, from, limit).await?;
+    shown(shared, id, found)
+}
+
+fn shown(shared: &Shared, id: &InstanceId, found: InstanceTimeline) -> Result<Timeline, Problem> {
     Ok(Timeline {
         instance: InstanceRow::from(&found.summary),
         spans: shared.shown(id.as_str()).read(&found.timeline)?,
         unreadable: found.unreadable,
     })
+}
+
+/// The executions of an instance that are there: those before the newest one that are kept, and the newest one last.
+#[utoipa::path(
+    get, path = "/api/executions", tag = "instances", params(Id),
+    responses((status = 200, description = "The executions", body = Executions))
+)]
+pub(crate) async fn executions(
+    State(shared): State<Shared>,
+    mut params: Params,
+) -> Result<Json<Executions>, Problem> {
+    let id = params.id()?;
+    params.end()?;
+    let there = shared.access().executions(&id).await?;
+    Ok(Json(Executions { executions: there.iter().map(Execution::from).collect() }))
 }
 
 /// Who started an instance, and whom it started.

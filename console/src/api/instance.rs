@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use reenact_actors::entities::operation_of;
-use reenact_actors::inspect::{ExecutionView, InstanceView};
+use reenact_actors::inspect::{self, ExecutionView, InstanceView};
 use reenact_core::InstanceId;
 use reenact_providers::InstanceState;
 
@@ -86,7 +86,11 @@ fn actions(view: &InstanceView) -> Vec<Action> {
 /// How an instance was directly after an event of its history.
 #[utoipa::path(
     get, path = "/api/state", tag = "instances",
-    params(Id, ("after" = u64, Query, description = "The position of the event; the first is 0")),
+    params(
+        Id,
+        ("after" = u64, Query, description = "The position of the event; the first is 0"),
+        ("execution" = Option<u32>, Query, description = "The number of an execution that is kept"),
+    ),
     responses((status = 200, description = "What was open, awaited and buffered then", body = StateAfter))
 )]
 pub(crate) async fn state(
@@ -95,9 +99,14 @@ pub(crate) async fn state(
 ) -> Result<Json<StateAfter>, Problem> {
     let id = params.id()?;
     let after = params.parsed("after", "the position of an event")?;
+    let execution = params.execution()?;
     params.end()?;
     let after = after.ok_or_else(|| Problem::invalid("the parameter `after` is missing"))?;
-    Ok(Json(state_after(&shared, &id, after).await?))
+    let Some(execution) = execution else {
+        return Ok(Json(state_after(&shared, &id, after).await?));
+    };
+    let state = shared.access().execution(&id, execution).view_after(after).await?;
+    Ok(Json(shown_state(&shared, &id, &state)?))
 }
 
 /// How an instance was directly after the event at that position.
@@ -107,6 +116,14 @@ pub(crate) async fn state_after(
     position: u64,
 ) -> Result<StateAfter, Problem> {
     let state = shared.access().view_after(id, position).await?;
+    shown_state(shared, id, &state)
+}
+
+fn shown_state(
+    shared: &Shared,
+    id: &InstanceId,
+    state: &inspect::StateAfter,
+) -> Result<StateAfter, Problem> {
     let shown = shared.shown(id.as_str());
     let placed = |event| row(shown, state.position, state.turn, state.at, event);
     Ok(StateAfter {

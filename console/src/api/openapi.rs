@@ -36,7 +36,7 @@ pub(crate) struct Id {
         list::instances, list::count, list::counts,
         instance::instance, instance::state, history::page, history::download, export::export,
         import::import,
-        inspect::timeline, inspect::tree, inspect::failure, inspect::shards,
+        inspect::timeline, inspect::executions, inspect::tree, inspect::failure, inspect::shards,
         items::page, items::watch,
         watch::list, watch::instance,
         change::start, change::raise, change::cancel, change::suspend, change::resume,

@@ -1,6 +1,7 @@
 //! The page of an instance: its head, why it waits, what helps, its timeline, its history, its values.
 
 mod events;
+mod executions;
 mod family;
 mod header;
 mod open;
@@ -12,7 +13,7 @@ mod why;
 use axum::response::Response;
 use maud::{Markup, html};
 use reenact_actors::inspect::{HistoryCursor, InstanceView, StateAfter};
-use reenact_core::{InstanceId, Payload};
+use reenact_core::{ExecutionId, InstanceId, Payload};
 
 use self::events::Events;
 use self::open::Place;
@@ -99,6 +100,7 @@ async fn view(page: &Page) -> Result<View, Problem> {
         (open_card(page, &view))
         (or_why_not("timeline", "Timeline", chart().await)?)
         @if let Some(tree) = &tree { (family::card(tree)) }
+        (earlier(page, &view).await)
         div.grid2 { (header::facts(page, &view)) (header::values(page, &view)) }
         (slider::card(page, &view, after.as_ref())?)
         (or_why_not("events", "Events", events(page, &asked, &view, after.as_ref()).await)?)
@@ -113,6 +115,16 @@ async fn before_the_mismatch(page: &Page, view: &InstanceView) -> Option<u64> {
     let position = view.parked.as_ref()?.mismatch.as_ref()?.position;
     let after = page.shared.access().view_after(&view.summary.instance, position).await.ok()?;
     (after.turn > 0).then_some(position)
+}
+
+/// The executions that are kept; where they cannot be read, the rest of the page is shown.
+async fn earlier(page: &Page, view: &InstanceView) -> Markup {
+    let instance = &view.summary.instance;
+    if view.summary.execution == ExecutionId::FIRST {
+        return html! {};
+    }
+    let there = page.shared.access().executions(instance).await.unwrap_or_default();
+    executions::card(page, instance.as_str(), &there)
 }
 
 /// A part of the page; or, where what is stored cannot be read, why it is not there. The rest of the page is shown.
@@ -191,9 +203,18 @@ async fn events(
         (None, None) => None,
     };
     let history = access.history_page(&asked.id, from, EVENTS_PAGE).await?;
-    let all = view.execution.events;
+    let all = match history.execution == view.summary.execution {
+        true => view.execution.events,
+        false => access
+            .executions(&asked.id)
+            .await?
+            .iter()
+            .find_map(|one| (one.execution == history.execution).then_some(one.events))
+            .unwrap_or_default(),
+    };
     let after = after.map(|after| after.position);
-    Events { page, id: asked.id.as_str(), history: &history, from, all, after }.card()
+    let is_newest = history.execution == view.summary.execution;
+    Events { page, id: asked.id.as_str(), history: &history, from, all, after, is_newest }.card()
 }
 
 /// A payload as the JSON value that it is.

@@ -4,6 +4,7 @@
 mod absorb;
 mod build;
 mod cache;
+mod counted;
 mod filter;
 mod lsm_tree;
 mod manifest;
@@ -142,6 +143,10 @@ impl Archive for BlobArchive {
         let newest = self.tree_of(instance).reading(|view| view.newest(instance))?;
         let grown = newest.and_then(|Row { grown, .. }| grown);
         Ok(grown.map(|grown| Archived { summary: grown.summary, length: grown.end }))
+    }
+
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError> {
+        self.tree_of(instance).reading(|view| view.executions(instance))
     }
 
     fn read(

@@ -62,6 +62,13 @@ impl HistoryStore for Azure {
         self.journaled().summary(instance).await
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.journaled().executions(instance).await
+    }
+
     async fn load(
         &self,
         instance: &InstanceId,

@@ -110,6 +110,13 @@ impl HistoryStore for EncodedHistories {
         self.histories.summary(instance).await
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.histories.executions(instance).await
+    }
+
     async fn load(
         &self,
         instance: &InstanceId,

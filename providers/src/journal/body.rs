@@ -3,7 +3,7 @@
 //! A body begins with the version of its format. Numbers are varints; what the entries of one
 //! commit share or what is close from one to the next is written as a reference or a difference.
 //! A version is read for ever. Version 2 has ids that are UUIDs in 16 bytes, and is compressed where
-//! that pays. Version 3 is that with attributes.
+//! that pays. Version 3 is that with attributes, version 4 with turns that keep executions.
 
 mod attributes;
 mod bytes;
@@ -25,7 +25,7 @@ pub(crate) use write::SummaryWriter;
 pub(super) use write::{encode, encode_compact};
 
 /// The newest format that is written and read.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 
 /// The format without compression.
 const VERSION_1: u8 = 1;
@@ -33,7 +33,10 @@ const VERSION_1: u8 = 1;
 /// The format without attributes. What has none is written in it, so that hosts of before read that.
 const VERSION_2: u8 = 2;
 
-/// How the content of a body of version 2 or 3 is stored: the byte that follows the version.
+/// The format without turns that keep executions. Written where there are none, in the same way.
+const VERSION_3: u8 = 3;
+
+/// How the content of a body of version 2 and later is stored: the byte that follows the version.
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 
@@ -42,6 +45,8 @@ const TURN: u8 = 1;
 const PURGED: u8 = 2;
 /// Reserved: earlier versions could write it, with a byte and a text of bytes; no store ever did. It is read over.
 const NOTE: u8 = 3;
+/// A turn that keeps executions before its own: how many, and the rest as of a turn.
+const KEEPING_TURN: u8 = 4;
 
 /// How `wake_at` is written: the upper half of the byte that also holds the state.
 const WAKE_NONE: u8 = 0;
@@ -85,7 +90,13 @@ mod tests {
             wake_at: Some(Timestamp::EPOCH),
             attributes: reenact_core::Attributes::default(),
         };
-        TurnRecord { number, bytes: vec![number as u8; bytes].into(), summary, has_drawn_id: false }
+        TurnRecord {
+            number,
+            bytes: vec![number as u8; bytes].into(),
+            summary,
+            has_drawn_id: false,
+            keep: 0,
+        }
     }
 
     fn encoded(entries: &[Entry]) -> Vec<u8> {
@@ -117,6 +128,7 @@ mod tests {
                 (Entry::Turn(turn), EntryRef::Turn(read)) => {
                     assert_eq!(turn.number, read.number);
                     assert_eq!(turn.summary, read.summary);
+                    assert_eq!(turn.keep, read.keep);
                     assert_eq!(*turn.bytes, *read.bytes);
                 }
                 (Entry::Purged(id), EntryRef::Purged(read)) => assert_eq!(id, read),
@@ -165,6 +177,9 @@ mod tests {
         extreme.summary.updated_at = Timestamp::EPOCH;
         entries.push(Entry::Turn(extreme));
         entries.push(Entry::Purged(InstanceId::new("a").unwrap()));
+        for keep in [1, u32::MAX] {
+            entries.push(Entry::Turn(TurnRecord { keep, ..turn("a", 0, 3) }));
+        }
         entries
     }
 
@@ -211,11 +226,17 @@ mod tests {
         }
     }
 
-    /// A host of before reads what has no attributes, and refuses the rest by its version.
+    /// A host of before reads what has nothing that it does not know, and refuses the rest by its version.
     #[test]
-    fn the_version_is_a_newer_one_with_attributes_only() {
+    fn the_version_is_a_newer_one_with_what_is_new_only() {
         let plain = [Entry::Turn(turn("a", 0, 3))];
         assert_eq!(forms(&plain).map(|body| body[0]), [VERSION_1, VERSION_2]);
+        let mut with_attributes = turn("a", 0, 3);
+        with_attributes.summary.attributes = attributes(1);
+        let with_attributes = [Entry::Turn(with_attributes)];
+        assert_eq!(forms(&with_attributes).map(|body| body[0]), [VERSION_3, VERSION_3]);
+        let later = [Entry::Turn(TurnRecord { keep: 7, ..turn("a", 1, 3) })];
+        assert_eq!(forms(&later)[0][0], VERSION_1, "only a first turn keeps executions");
         assert_eq!(forms(&all_kinds()).map(|body| body[0]), [VERSION, VERSION]);
     }
 
@@ -242,7 +263,8 @@ mod tests {
     #[test]
     fn a_note_is_read_over() {
         let content = [2, NOTE, 7, 4, b'n', b'o', b't', b'e', PURGED, 0, 1, b'a'];
-        for head in [&[VERSION_1][..], &[VERSION_2, PLAIN], &[VERSION, PLAIN]] {
+        for head in [&[VERSION_1][..], &[VERSION_2, PLAIN], &[VERSION_3, PLAIN], &[VERSION, PLAIN]]
+        {
             let body = [head, &content].concat();
             let read = decode(&body, &mut Vec::new()).unwrap().len();
             assert_eq!(read, 1, "the entry after it");

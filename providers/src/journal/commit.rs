@@ -41,6 +41,14 @@ impl Source<'_> {
         }
     }
 
+    /// How many executions before its own it keeps.
+    pub(super) const fn keeps(self) -> u32 {
+        match self {
+            Self::Turn(turn) if turn.number == 0 => turn.keep,
+            Self::Turn(_) | Self::Purged(_) => 0,
+        }
+    }
+
     pub(super) fn has_attributes(self) -> bool {
         match self {
             Self::Turn(turn) => !turn.summary.attributes.is_empty(),
@@ -79,6 +87,8 @@ pub struct TurnRef<'a> {
     pub summary: InstanceSummary,
     /// The encoded events.
     pub bytes: &'a [u8],
+    /// How many executions before its own it [keeps](TurnRecord::keep).
+    pub keep: u32,
 }
 
 impl TurnRef<'_> {

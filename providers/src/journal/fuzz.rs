@@ -66,7 +66,7 @@ fn turn(bytes: &[u8]) -> TurnRecord {
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false }
+    TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false, keep: 0 }
 }
 
 /// A segment of some records, and where each of them ends.

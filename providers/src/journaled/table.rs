@@ -1,14 +1,14 @@
 //! What of a shard's journal is not in the archive yet.
 
-use std::mem::size_of;
+use std::mem::{self, size_of};
 use std::sync::Arc;
 
 use foldhash::HashMap;
 use reenact_core::{ExecutionId, InstanceId};
 
-use crate::archive::{Change, Growth, TurnRun};
+use crate::archive::{Change, Earlier, EarlierRun, Growth, TurnRun};
 use crate::journal::EntryRef;
-use crate::tip::Tip;
+use crate::tip::{Tip, oldest_kept};
 use crate::{InstanceSummary, TurnRecord};
 
 /// What an instance takes beside its turns, in bytes, about: its id, its row, its part of the map.
@@ -75,6 +75,7 @@ impl Table {
                     bytes,
                     summary: turn.summary,
                     has_drawn_id: false,
+                    keep: turn.keep,
                 };
                 if let Some(change) = self.get(&turn.summary.instance) {
                     Tip::after(change.tip(), &turn).map_err(|error| error.to_string())?;
@@ -110,31 +111,39 @@ impl Change {
         }
     }
 
-    /// Whether nothing that is stored before it counts.
-    pub(super) const fn hides_what_is_before(&self) -> bool {
-        match self {
-            // At a first turn an instance begins, or an execution in the place of another.
-            Self::Grown(growth) => growth.starts_anew || growth.run.first == 0,
-            Self::Purged => true,
-        }
+    /// Whether nothing that is stored of an execution before it counts.
+    pub(super) fn hides_what_is_before(&self, execution: ExecutionId) -> bool {
+        let Self::Grown(growth) = self else { return true };
+        let is_out_of_range = execution < growth.oldest() || execution > growth.run.execution;
+        let begins = || self.run_of(execution).is_some_and(|run| run.first == 0);
+        growth.starts_anew || is_out_of_range || begins()
     }
 
     pub(super) fn run_of(&self, execution: ExecutionId) -> Option<&TurnRun> {
         let Self::Grown(growth) = self else { return None };
-        Some(&growth.run).filter(|run| run.execution == execution)
+        let earlier = growth.earlier.runs.iter().map(|earlier| &earlier.run);
+        earlier.chain([&growth.run]).find(|run| run.execution == execution)
     }
 }
 
 impl Growth {
     fn begin(turn: &TurnRecord, starts_anew: bool) -> Self {
-        Self { summary: turn.summary.clone(), starts_anew, run: TurnRun::begin(turn) }
+        let oldest = match (turn.number, starts_anew) {
+            (0, false) => Some(oldest_kept(turn)),
+            _ => None,
+        };
+        let earlier = Earlier { oldest, runs: Vec::new() };
+        Self { summary: turn.summary.clone(), starts_anew, run: TurnRun::begin(turn), earlier }
     }
 
     fn push(&mut self, turn: &TurnRecord) {
         if self.run.execution == turn.summary.execution {
             self.run.turns.push(Arc::clone(&turn.bytes));
         } else {
-            self.run = TurnRun::begin(turn);
+            // What goes has gone, also when a later turn asks to keep more.
+            let oldest = self.oldest().max(oldest_kept(turn));
+            let run = mem::replace(&mut self.run, TurnRun::begin(turn));
+            self.earlier.keep(oldest, &self.summary, run);
         }
         self.summary.advance_to(&turn.summary);
     }
@@ -142,6 +151,17 @@ impl Growth {
     /// Whether the instance began in it, so that the archive has nothing under its id.
     pub(super) fn is_whole(&self) -> bool {
         !self.starts_anew && self.run.execution == ExecutionId::FIRST && self.run.first == 0
+    }
+}
+
+impl Earlier {
+    /// The next execution begins: keeps what the one before has got, and what is kept from `oldest` on.
+    fn keep(&mut self, oldest: ExecutionId, summary: &InstanceSummary, run: TurnRun) {
+        self.oldest = Some(oldest);
+        if run.execution >= oldest {
+            self.runs.push(EarlierRun { summary: summary.clone(), run });
+        }
+        self.runs.retain(|earlier| earlier.run.execution >= oldest);
     }
 }
 

@@ -81,5 +81,5 @@ fn turn(label: &str, execution: u32, number: u64, state: InstanceState) -> TurnR
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    TurnRecord { number, bytes: bytes.into_bytes().into(), summary, has_drawn_id: false }
+    TurnRecord { number, bytes: bytes.into_bytes().into(), summary, has_drawn_id: false, keep: 0 }
 }

@@ -178,6 +178,33 @@ impl<M: Medium, A: Archive> Inner<M, A> {
         Ok(first.into_list())
     }
 
+    /// The executions of an instance that are there, in their order.
+    pub(super) fn executions(
+        &self,
+        shard: &Shard<M, A>,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        loop {
+            let before = shard.times_stepped_down();
+            shard.catch_up(Look::Anew)?;
+            let there = self.executions_now(shard, instance)?;
+            if shard.times_stepped_down() == before {
+                return Ok(there);
+            }
+        }
+    }
+
+    fn executions_now(
+        &self,
+        shard: &Shard<M, A>,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        let _in_one_place = self.archiving.read().unwrap_or_else(PoisonError::into_inner);
+        let archived = self.archive.executions(instance)?;
+        let archived = archived.into_iter().map(|archived| archived.summary);
+        Ok(shard.state().layers().executions(instance, archived.collect()))
+    }
+
     /// The instances of a shard that must be woken, earliest first.
     pub(super) fn to_wake(
         &self,

@@ -39,17 +39,19 @@ impl Index {
         self.known().entry(instance.clone()).or_default().push(blob);
     }
 
-    /// Takes out the blobs of an instance that a turn has made superfluous which is durable now: those of earlier
-    /// executions, and those of the same turn that do not hold it.
+    /// Takes out the blobs of an instance that a turn has made superfluous which is durable now: those of executions
+    /// before the `oldest` that is kept, and those of the same turn that do not hold it.
     pub(super) fn take_superseded(
         &self,
         instance: &InstanceId,
         (execution, turn): (ExecutionId, u64),
         holds: Option<&str>,
+        oldest: Option<ExecutionId>,
     ) -> Vec<Known> {
         let is_superseded = |blob: &mut Known| {
             let is_of_turn = (blob.execution, blob.turn) == (execution, turn);
-            blob.execution < execution || (is_of_turn && holds != Some(blob.name.as_str()))
+            let is_gone = oldest.is_some_and(|oldest| blob.execution < oldest);
+            is_gone || (is_of_turn && holds != Some(blob.name.as_str()))
         };
         let mut known = self.known();
         if known.is_empty() {

@@ -128,7 +128,8 @@ async fn instance_of(blobs: &dyn Blobs, blob: &Known) -> Result<Option<InstanceI
 }
 
 /// Which blobs of an instance are needed, and which are not. A blob is not needed when it was written by an earlier
-/// owner, and the instance is not there, has a later execution, or has not got so far, or its turn does not refer to it.
+/// owner, and the instance is not there, does not keep the execution, or has not got so far, or its turn does not refer
+/// to it.
 pub(super) async fn needed(
     histories: &dyn HistoryStore,
     instance: &InstanceId,
@@ -145,7 +146,8 @@ pub(super) async fn needed(
     };
     for Candidate { blob, is_of_earlier_owner } in candidates {
         let is_possible = summary.as_ref().is_some_and(|summary| {
-            blob.execution == summary.execution && blob.turn < summary.turns
+            let is_newest = blob.execution == summary.execution;
+            blob.execution < summary.execution || is_newest && blob.turn < summary.turns
         });
         let is_needed =
             !is_of_earlier_owner || is_possible && holds_turn(histories, instance, &blob).await;
@@ -156,8 +158,11 @@ pub(super) async fn needed(
 
 /// Whether the turn refers to this blob, as far as it can be read.
 async fn holds_turn(histories: &dyn HistoryStore, instance: &InstanceId, blob: &Known) -> bool {
-    let Ok(page) = histories.read(instance, blob.execution, blob.turn, 1).await else {
-        return true;
+    let page = match histories.read(instance, blob.execution, blob.turn, 1).await {
+        Ok(page) => page,
+        // The execution is not kept.
+        Err(ProviderError::NotFound { .. }) => return false,
+        Err(_) => return true,
     };
     let Some(turn) = page.turns.first() else { return true };
     if turn.bytes.first() != Some(&REFERENCE) {

@@ -3,11 +3,13 @@
 
 mod absorb;
 mod by_time;
+mod earlier;
 mod filter;
 mod known;
 mod pack;
 mod pack_lists;
 mod packs;
+mod read;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -17,35 +19,38 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use reenact_core::{ExecutionId, InstanceId, ShardId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use self::filter::Selection;
 use self::known::KnownPacks;
-use self::packs::Place;
-use self::row::{number, stored};
+use self::read::{StoredIn, ask, find, read};
+use self::row::number;
 use super::sqlite::{self, ArchiveError, Failure, Kind, OpenedFile, Pool, Reading, lock};
-use crate::archive::{Archive, Archived, Found, IDS_AT_ONCE, Part, Question, Span, Stretch, chunk};
+use crate::archive::{Archive, Archived, Found, IDS_AT_ONCE, Part, Question, Span, Stretch};
 use crate::journal::{JournalId, Position};
 use crate::{
-    FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, StoredTurn,
-    TimeOrder,
+    FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, ProviderError, TimeOrder,
 };
 
 const KIND: Kind = Kind {
     what: "an archive of reenact",
     // "reAr"
     application_id: 0x7265_4172,
-    version: 3,
+    version: 4,
     schema: concat!(
         include_str!("archive/schema.sql"),
         include_str!("archive/packs.sql"),
-        include_str!("archive/attributes.sql")
+        include_str!("archive/attributes.sql"),
+        include_str!("archive/executions.sql")
     ),
 };
 
-/// What makes an archive of a version one of the next: of version 1, of version 2.
-const UPGRADES: [&str; 2] =
-    [include_str!("archive/packs.sql"), include_str!("archive/attributes.sql")];
+/// What makes an archive of a version one of the next: of version 1, of version 2, of version 3.
+const UPGRADES: [&str; 3] = [
+    include_str!("archive/packs.sql"),
+    include_str!("archive/attributes.sql"),
+    include_str!("archive/executions.sql"),
+];
 
 /// What archives that were made before have not. An index changes nothing of the format.
 const ADDED: &str = "
@@ -241,6 +246,19 @@ impl Archive for SqliteArchive {
         })
     }
 
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError> {
+        self.reading(&self.lookups, |connection| {
+            let found = find(connection, &self.known, instance)?;
+            let Some((stored_in, newest)) = found else { return Ok(Vec::new()) };
+            let mut executions = match stored_in {
+                StoredIn::Row(key) => earlier::all(connection, key, instance)?,
+                StoredIn::Pack(_) => Vec::new(),
+            };
+            executions.push(newest);
+            Ok(executions)
+        })
+    }
+
     fn read(
         &self,
         instance: &InstanceId,
@@ -382,104 +400,4 @@ fn position(connection: &Connection, shard: ShardId) -> Result<Position, Failure
         })
         .optional()?;
     Ok(position.unwrap_or(Position::START))
-}
-
-/// The place in which an instance is stored.
-enum StoredIn {
-    /// As a row, which its turns know by this.
-    Row(i64),
-    Pack(Place),
-}
-
-/// Looks up where an instance is, and what is stored of it.
-fn find(
-    connection: &Connection,
-    known: &KnownPacks,
-    instance: &InstanceId,
-) -> Result<Option<(StoredIn, Archived)>, Failure> {
-    if let Some((key, archived)) = row::find(connection, instance)? {
-        return Ok(Some((StoredIn::Row(key), archived)));
-    }
-    let place = packs::find(connection, known, instance)?;
-    Ok(place.map(|place| (StoredIn::Pack(place.clone()), place.member().archived.clone())))
-}
-
-fn ask(
-    connection: &Connection,
-    known: &KnownPacks,
-    question: &Question,
-) -> Result<Option<Found>, Failure> {
-    let Some((stored_in, archived)) = find(connection, known, &question.instance)? else {
-        return Ok(None);
-    };
-    let read = question.turns.map(|span| read(connection, stored_in, &archived, span));
-    let stretch = read.transpose()?.flatten();
-    Ok(Some(Found { archived, stretch }))
-}
-
-/// The chunks of an execution.
-const FROM_THE_FIRST: &str = "
-    SELECT first, count, bytes FROM turns WHERE instance = ? AND execution = ? ORDER BY first";
-
-/// The chunks from the one that has some turn.
-const FROM: &str = "
-    SELECT first, count, bytes FROM turns
-    WHERE instance = ?1 AND execution = ?2 AND first >= (
-        SELECT max(first) FROM turns WHERE instance = ?1 AND execution = ?2 AND first <= ?3)
-    ORDER BY first";
-
-fn read(
-    connection: &Connection,
-    stored_in: StoredIn,
-    newest: &Archived,
-    span: Span,
-) -> Result<Option<Stretch>, Failure> {
-    let (from, limit) = (span.from, span.limit.max(1));
-    let Archived { summary: InstanceSummary { instance, execution, .. }, length } = newest;
-    // Not what the rows below say: the last of them may be gone.
-    let (execution, length) = (*execution, *length);
-    if span.execution.is_some_and(|asked| asked != execution) || length == 0 {
-        return Ok(None);
-    }
-    let mut turns = Vec::new();
-    if from >= length {
-        return Ok(Some(Stretch { turns, length }));
-    }
-    let key = match stored_in {
-        StoredIn::Row(key) => key,
-        StoredIn::Pack(place) => {
-            let run = packs::run_of(connection, &place)?;
-            let numbered = (0..).zip(run.turns).map(|(number, bytes)| StoredTurn { number, bytes });
-            let turns = numbered.skip_while(|turn| turn.number < from).take(limit).collect();
-            return Ok(Some(Stretch { turns, length }));
-        }
-    };
-    let mut chunks = connection.prepare_cached(if from == 0 { FROM_THE_FIRST } else { FROM })?;
-    let mut chunks = match from {
-        0 => chunks.query(params![key, execution.0])?,
-        from => chunks.query(params![key, execution.0, stored(from)])?,
-    };
-    let corrupt = |reason: &str| row::corrupt(instance, execution, reason);
-    let mut next = from;
-    while turns.len() < limit
-        && let Some(row) = chunks.next()?
-    {
-        let (first, count) = (number(row.get(0)?), number(row.get(1)?));
-        if first > next {
-            return Err(corrupt("turns are missing"));
-        }
-        let blob = row.get_ref(2)?.as_blob().map_err(|_| corrupt("turns are no blob"))?;
-        let chunk = chunk::decode(instance, execution, first, count, blob).map_err(corrupt)?;
-        let wanted = (first..).zip(chunk).filter(|(number, _)| *number >= next);
-        let wanted = wanted.take(limit - turns.len());
-        turns.extend(wanted.map(|(number, bytes)| StoredTurn { number, bytes: bytes.into() }));
-        next = next.max(first.saturating_add(count));
-    }
-    if turns.len() < limit && next < length {
-        return Err(corrupt("turns are missing"));
-    }
-    if next > length {
-        return Err(corrupt("there are more turns than its row says"));
-    }
-    Ok(Some(Stretch { turns, length }))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use reenact_core::{ExecutionId, InstanceId};
 
-use crate::tip::{Tip, check_turns};
+use crate::tip::{Tip, check_turns, oldest_kept};
 use crate::{InstanceFilter, InstanceSummary, ProviderError, StoredTurn, TurnPage, TurnRecord};
 
 /// The instances of one shard with their histories.
@@ -25,8 +25,10 @@ type Turns = Vec<Arc<[u8]>>;
 /// One instance.
 struct Row {
     summary: InstanceSummary,
-    /// The turns of the newest execution; the ones before it are gone.
+    /// The turns of the newest execution.
     turns: Turns,
+    /// Those before it that are kept, in order.
+    earlier: Vec<(InstanceSummary, Turns)>,
 }
 
 impl Log {
@@ -79,6 +81,12 @@ impl Log {
 
     pub(super) fn summary(&self, instance: &InstanceId) -> Option<&InstanceSummary> {
         self.rows.get(instance).map(|row| &row.summary)
+    }
+
+    pub(super) fn executions(&self, instance: &InstanceId) -> Vec<InstanceSummary> {
+        let Some(row) = self.rows.get(instance) else { return Vec::new() };
+        let earlier = row.earlier.iter().map(|(summary, _)| summary);
+        earlier.chain([&row.summary]).cloned().collect()
     }
 
     /// Adds to `found` the first `limit` instances after `after` that pass the filter.
@@ -141,15 +149,25 @@ impl Log {
 
 impl Row {
     fn new(first: &TurnRecord) -> Self {
-        Self { summary: first.summary.clone(), turns: vec![first.bytes.clone()] }
+        let (summary, turns) = (first.summary.clone(), vec![first.bytes.clone()]);
+        Self { summary, turns, earlier: Vec::new() }
     }
 
     fn push(&mut self, turn: &TurnRecord) {
         if turn.summary.execution != self.summary.execution {
-            self.turns = Vec::new();
+            let turns = std::mem::take(&mut self.turns);
+            self.keep(turns, oldest_kept(turn));
         }
         self.turns.push(turn.bytes.clone());
         self.summary.advance_to(&turn.summary);
+    }
+
+    /// The next execution begins: keeps what has been the newest one so far, and those before it from `oldest` on.
+    fn keep(&mut self, turns: Turns, oldest: ExecutionId) {
+        if self.summary.execution >= oldest {
+            self.earlier.push((self.summary.clone(), turns));
+        }
+        self.earlier.retain(|(summary, _)| summary.execution >= oldest);
     }
 
     fn tip(&self) -> Tip {
@@ -157,6 +175,10 @@ impl Row {
     }
 
     fn history(&self, execution: ExecutionId) -> Option<&Turns> {
-        (execution == self.summary.execution).then_some(&self.turns)
+        if execution == self.summary.execution {
+            return Some(&self.turns);
+        }
+        let kept = self.earlier.iter().find(|(summary, _)| summary.execution == execution);
+        kept.map(|(_, turns)| turns)
     }
 }

@@ -1,11 +1,75 @@
-//! States as texts.
+//! The states of instances, and how they are written.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::InstanceState;
+/// The state of an instance, by its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InstanceState {
+    /// It goes on, or waits.
+    Running,
+    /// It returned a value.
+    Completed,
+    /// It returned an error, panicked, or passed a limit.
+    Failed,
+    /// Somebody terminated it.
+    Terminated,
+    /// Somebody cancelled it, and its code ended for that.
+    Cancelled,
+    /// It is unfinished, and does not go on until somebody resumes it.
+    Suspended,
+    /// It is unfinished, and cannot go on: its code does not fit its log, or is not there. It goes on
+    /// by itself once a host has code that fits.
+    Parked,
+    /// An import has brought its first turns, and not come to the last ones. Nothing happens to it before the same
+    /// import has ended.
+    Importing,
+}
+
+impl InstanceState {
+    /// Whether its code has come to its end.
+    pub const fn is_finished(self) -> bool {
+        !matches!(self, Self::Running | Self::Suspended | Self::Parked | Self::Importing)
+    }
+}
+
+/// How states are stored.
+#[cfg(feature = "journal")]
+impl InstanceState {
+    /// All states by their number. Never changed; new ones go to the end.
+    pub(crate) const BY_NUMBER: [Self; 8] = [
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::Terminated,
+        Self::Cancelled,
+        Self::Suspended,
+        Self::Parked,
+        Self::Importing,
+    ];
+
+    /// A match, so that a new state asks for its number.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Completed => 1,
+            Self::Failed => 2,
+            Self::Terminated => 3,
+            Self::Cancelled => 4,
+            Self::Suspended => 5,
+            Self::Parked => 6,
+            Self::Importing => 7,
+        }
+    }
+
+    /// `None` when there is no such state.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::BY_NUMBER.get(usize::from(number)).copied()
+    }
+}
 
 /// A text is no state of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -55,6 +55,10 @@ impl Archive for OneShard {
         self.0.look_up(instance)
     }
 
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError> {
+        self.0.executions(instance)
+    }
+
     fn read(
         &self,
         instance: &InstanceId,

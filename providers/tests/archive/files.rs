@@ -83,11 +83,11 @@ fn a_newer_format_is_left_alone() {
     let path = scratch.path("archive.db");
     drop(SqliteArchive::create(&path, JOURNAL).unwrap());
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("PRAGMA user_version = 4; DROP TABLE meta").unwrap();
+    raw.execute_batch("PRAGMA user_version = 5; DROP TABLE meta").unwrap();
     drop(raw);
     assert!(matches!(
         refused(&scratch, "archive.db"),
-        ArchiveError::NewerFormat { found: 4, supported: 3, .. }
+        ArchiveError::NewerFormat { found: 5, supported: 4, .. }
     ));
 }
 

@@ -249,13 +249,13 @@ fn an_archive_of_before_is_of_the_newer_version_before_anything_is_packed() {
     let scratch = Scratch::new();
     let path = scratch.path("archive.db");
     drop(SqliteArchive::create(&path, JOURNAL).unwrap());
-    let sql = "DROP TABLE packs; DROP TABLE packed; DROP TABLE attributes;
+    let sql = "DROP TABLE packs; DROP TABLE packed; DROP TABLE attributes; DROP TABLE executions;
          ALTER TABLE instances DROP COLUMN attributes; PRAGMA user_version = 1";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let archive = SqliteArchive::open(&path, JOURNAL).unwrap();
     // The file itself, without its log of changes.
     let stored = std::fs::read(&path).unwrap();
-    assert_eq!(stored[60..64], 3_u32.to_be_bytes());
+    assert_eq!(stored[60..64], 4_u32.to_be_bytes());
     let changes = (0..100).map(|number| change(completed(&name(number), 1)));
     absorb(&archive, 1, changes.collect()).unwrap();
     assert_eq!(archive.count(&InstanceFilter::new()).unwrap(), 100);
@@ -293,7 +293,7 @@ fn an_archive_of_version_2_gets_attributes_and_keeps_what_it_has() {
     let changes = (0..100).map(|number| change(completed(&name(number), 1)));
     absorb(&archive, 1, changes.collect()).unwrap();
     drop(archive);
-    let sql = "DROP TABLE attributes; ALTER TABLE instances DROP COLUMN attributes;
+    let sql = "DROP TABLE executions; DROP TABLE attributes; ALTER TABLE instances DROP COLUMN attributes;
          PRAGMA user_version = 2";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let archive = SqliteArchive::open(&path, JOURNAL).unwrap();

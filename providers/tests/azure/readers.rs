@@ -85,7 +85,7 @@ impl Processes {
         summary.turns += 1;
         let bytes = Arc::from(vec![self.random.below(256) as u8; self.random.below(300) as usize]);
         let shard = ShardId::of(&summary.instance, SHARDS);
-        let turns = vec![TurnRecord { number, bytes, summary, has_drawn_id: false }];
+        let turns = vec![TurnRecord { number, bytes, summary, has_drawn_id: false, keep: 0 }];
         let (owner, ours, models) = &self.owners[shard.0 as usize];
         let batch = Batch { shard, epoch: ours.epoch, turns };
         let _ = self.hubs[*owner].append(batch.clone().into()).await.unwrap();

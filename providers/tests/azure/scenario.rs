@@ -224,6 +224,7 @@ impl Life {
                 attributes: reenact_core::Attributes::default(),
             },
             has_drawn_id: false,
+            keep: 0,
         };
         let Lease { shard, epoch, .. } = self.leases[shard].clone().unwrap();
         Batch { shard, epoch, turns: vec![turn(from), turn(from + 1)] }

@@ -68,7 +68,7 @@ fn turn(id: &str, number: u64, state: InstanceState, wake_at: Option<u64>) -> En
         attributes: reenact_core::Attributes::default(),
     };
     let bytes = format!("the events of turn {number} of {id}").into_bytes();
-    Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false })
+    Entry::Turn(TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false, keep: 0 })
 }
 
 fn recovery(version: Version) -> Recovery<Directory<RealDisk>> {

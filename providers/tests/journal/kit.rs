@@ -78,7 +78,7 @@ pub(crate) fn turn_of(bytes: Arc<[u8]>) -> Entry {
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    Entry::Turn(TurnRecord { number: 0, bytes, summary, has_drawn_id: false })
+    Entry::Turn(TurnRecord { number: 0, bytes, summary, has_drawn_id: false, keep: 0 })
 }
 
 /// Bytes that tell where they come from: never the same for two numbers.

@@ -27,7 +27,7 @@ fn turn(id: &str, number: u64) -> TurnRecord {
         wake_at: Some(Timestamp::EPOCH),
         attributes: reenact_core::Attributes::default(),
     };
-    TurnRecord { number, bytes: bytes(number, 100).into(), summary, has_drawn_id: false }
+    TurnRecord { number, bytes: bytes(number, 100).into(), summary, has_drawn_id: false, keep: 0 }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn first_turn() -> TurnRecord {
         wake_at: None,
         attributes: reenact_core::Attributes::default(),
     };
-    TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary, has_drawn_id: false }
+    TurnRecord { number: 0, bytes: Arc::from(*b"turn"), summary, has_drawn_id: false, keep: 0 }
 }
 
 #[tokio::test]

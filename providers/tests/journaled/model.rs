@@ -96,12 +96,19 @@ impl Both {
         summary.wake_at =
             (self.random.below(3) == 0).then(|| Timestamp::from_micros(self.random.below(9)));
         let mut turns = Vec::new();
+        let keep = self.random.below(4) as u32;
         for _ in 0..=self.random.below(4) {
             let number = summary.turns;
             summary.turns += 1;
             summary.events += self.random.below(3);
             let bytes = vec![self.random.below(256) as u8; self.random.below(60) as usize].into();
-            turns.push(TurnRecord { number, bytes, summary: summary.clone(), has_drawn_id: false });
+            turns.push(TurnRecord {
+                number,
+                bytes,
+                summary: summary.clone(),
+                has_drawn_id: false,
+                keep,
+            });
         }
         let [ours, models] = &self.leases[shard.0 as usize];
         let batch = |lease: &Lease| Batch { shard, epoch: lease.epoch, turns: turns.clone() };
@@ -173,6 +180,8 @@ impl Both {
         let (ours, model) = (self.ours(), &self.model);
         let summary = model.summary(instance).await.unwrap();
         assert_eq!(ours.summary(instance).await.unwrap(), summary);
+        let executions = ours.executions(instance).await.unwrap();
+        assert_eq!(executions, model.executions(instance).await.unwrap());
         let newest = summary.map_or(0, |summary| summary.execution.0);
         for execution in (1..=newest + 1).map(ExecutionId) {
             let expected = model.read(instance, execution, 0, 1_000).await;

@@ -144,7 +144,7 @@ pub(crate) fn turn(instance: &str, number: u64, bytes: usize) -> TurnRecord {
     // Of each turn its own.
     let seed = instance.bytes().fold(number as u8, u8::wrapping_add);
     let bytes = (0..bytes).map(|at| (at as u8).wrapping_add(seed)).collect();
-    TurnRecord { number, bytes, summary, has_drawn_id: false }
+    TurnRecord { number, bytes, summary, has_drawn_id: false, keep: 0 }
 }
 
 pub(crate) fn small(instance: &str, number: u64) -> TurnRecord {

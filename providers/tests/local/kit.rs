@@ -81,6 +81,7 @@ pub(crate) fn turn(label: &str, number: u64, state: InstanceState) -> TurnRecord
         bytes: format!("{label}/{number}").into_bytes().into(),
         summary,
         has_drawn_id: false,
+        keep: 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lists and counts: filtered, ordered by id, a page at a time.
 
 use reenact_core::{Attributes, InstanceId, Name};
-use reenact_providers::archive::{Archive, Change, Growth};
+use reenact_providers::archive::{Archive, Change, Earlier, Growth};
 use reenact_providers::{
     InstanceCounts, InstanceFilter, InstanceState, InstanceSummary, TimeOrder, TimeRange,
 };
@@ -284,7 +284,12 @@ pub fn filters_by_attribute(archive: &impl Archive) {
         summary.turns = 2;
         summary.attributes = if number == 0 { Attributes::default() } else { of(27, "no") };
         let run = run(summary.instance.as_str(), 1, 1..2);
-        let growth = Growth { summary: summary.clone(), starts_anew: false, run };
+        let growth = Growth {
+            summary: summary.clone(),
+            starts_anew: false,
+            run,
+            earlier: Earlier::default(),
+        };
         changes.push((summary.instance.clone(), Change::Grown(growth)));
     }
     let purged = all.remove(10);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
-use reenact_providers::archive::{Archive, Change, Growth, Part, TurnRun};
+use reenact_providers::archive::{Archive, Change, Earlier, Growth, Part, TurnRun};
 use reenact_providers::journal::Position;
 use reenact_providers::{InstanceState, InstanceSummary, ProviderError};
 
@@ -56,14 +56,17 @@ pub fn bytes(instance: &str, execution: u32, number: u64) -> Arc<[u8]> {
 pub fn grown(instance: &str, run: TurnRun) -> Growth {
     let (execution, turns) = (run.execution, run.end());
     let summary = InstanceSummary { execution, turns, ..summary(instance) };
-    Growth { summary, starts_anew: false, run }
+    Growth { summary, starts_anew: false, run, earlier: Earlier::default() }
 }
 
 /// The change that adds an instance with this summary and one turn.
 pub fn new(summary: InstanceSummary) -> (InstanceId, Change) {
     let run = run(summary.instance.as_str(), summary.execution.0, 0..1);
     let instance = summary.instance.clone();
-    (instance, Change::Grown(Growth { summary, starts_anew: false, run }))
+    (
+        instance,
+        Change::Grown(Growth { summary, starts_anew: false, run, earlier: Earlier::default() }),
+    )
 }
 
 /// Lets an archive take over a part that ends after this many commits, and tidy up.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reenact_core::{ExecutionId, ShardId};
-use reenact_providers::archive::{Archive, Change, Growth, Part, Question, Span, TurnRun};
+use reenact_providers::archive::{Archive, Change, Earlier, Growth, Part, Question, Span, TurnRun};
 use reenact_providers::{InstanceFilter, InstanceState, InstanceSummary};
 
 use super::parts::{SHARD, absorb, at, bytes, end, grow, grown, id, new, read, run, summary};
@@ -61,7 +61,12 @@ pub fn the_largest_numbers_come_back(archive: &impl Archive) {
         };
         grow(
             archive,
-            Growth { summary: given.clone(), starts_anew: false, run: run(name, u32::MAX, 0..1) },
+            Growth {
+                summary: given.clone(),
+                starts_anew: false,
+                run: run(name, u32::MAX, 0..1),
+                earlier: Earlier::default(),
+            },
         )
         .unwrap();
         assert_eq!(archive.look_up(&id(name)).unwrap().unwrap().summary, given);

@@ -125,6 +125,7 @@ pub(super) fn turn_of(instance: &InstanceId, execution: ExecutionId, number: u64
             attributes: reenact_core::Attributes::default(),
         },
         has_drawn_id: false,
+        keep: 0,
     }
 }
 

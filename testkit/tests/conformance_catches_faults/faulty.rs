@@ -198,6 +198,13 @@ impl HistoryStore for Faulty {
         self.inner.summary(instance).await
     }
 
+    async fn executions(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.inner.executions(instance).await
+    }
+
     async fn list(
         &self,
         filter: &InstanceFilter,

@@ -243,6 +243,7 @@ impl Stage {
                             bytes: renumbered(turn, number),
                             summary,
                             has_drawn_id: false,
+                            keep: 0,
                         };
                     }
                 }

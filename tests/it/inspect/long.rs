@@ -58,7 +58,7 @@ async fn write(provider: &impl Provider, rotten: Option<u64>) {
             wake_at: None,
             attributes: reenact_core::Attributes::default(),
         };
-        TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false }
+        TurnRecord { number, bytes: bytes.into(), summary, has_drawn_id: false, keep: 0 }
     };
     let numbers: Vec<_> = (0..=PAIRS).collect();
     for some in numbers.chunks(5_000) {

@@ -82,7 +82,8 @@ async fn with(change: impl FnOnce(&mut InstanceSummary, &mut Vec<u8>)) -> InMemo
     let store = InMemory::new();
     let shard = ShardId::of(&summary.instance, store.shards());
     let lease = store.leases().acquire(shard, "test").await.unwrap();
-    let turn = TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false };
+    let turn =
+        TurnRecord { number: 0, bytes: Arc::from(bytes), summary, has_drawn_id: false, keep: 0 };
     let batch = Batch { shard, epoch: lease.epoch, turns: vec![turn] };
     let _ = store.histories().append(batch.into()).await.unwrap();
     store

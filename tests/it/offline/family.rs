@@ -83,7 +83,7 @@ async fn put(store: &InMemory, instance: &str, turns: Vec<RecordedTurn>) {
             attributes: reenact_core::Attributes::default(),
         };
         let bytes = Arc::from(codec::encode_turn(&turn).unwrap());
-        TurnRecord { number: number as u64, bytes, summary, has_drawn_id: false }
+        TurnRecord { number: number as u64, bytes, summary, has_drawn_id: false, keep: 0 }
     };
     let records = turns.into_iter().enumerate().map(record).collect();
     fill(store, records).await.unwrap();

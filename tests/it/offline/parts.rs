@@ -38,7 +38,7 @@ async fn part_of(store: &InMemory, turns: u64, into: &InMemory) {
             ..whole.clone()
         };
         let (number, bytes) = (turn.number, turn.bytes);
-        TurnRecord { number, bytes, summary, has_drawn_id: false }
+        TurnRecord { number, bytes, summary, has_drawn_id: false, keep: 0 }
     };
     fill(into, page.turns.into_iter().map(record).collect()).await.unwrap();
 }
@@ -75,7 +75,7 @@ async fn a_terminated_instance_is_not_taken_for_a_part() {
     summary.turns = 101;
     let shard = ShardId::of(&instance, store.shards());
     let lease = store.leases().acquire(shard, "test").await.unwrap();
-    let end = TurnRecord { number: 100, bytes: [1].into(), summary, has_drawn_id: false };
+    let end = TurnRecord { number: 100, bytes: [1].into(), summary, has_drawn_id: false, keep: 0 };
     let batch = Batch { shard, epoch: lease.epoch, turns: vec![end] };
     let _ = store.histories().append(batch.into()).await.unwrap();
     store.leases().release(&lease).await.unwrap();

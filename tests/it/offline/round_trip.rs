@@ -58,7 +58,7 @@ pub(super) fn instance(id: &str, turns: u64, numbers: &mut Numbers) -> Vec<TurnR
             attributes: reenact_core::Attributes::default(),
         };
         let bytes: Vec<u8> = (0..numbers.below(200)).map(|_| numbers.below(256) as u8).collect();
-        TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false }
+        TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false, keep: 0 }
     };
     (0..turns).map(record).collect()
 }
@@ -126,7 +126,7 @@ fn records(id: &str, of: Stored) -> Vec<TurnRecord> {
             wake_at: wake.map(Timestamp::from_micros),
             attributes: reenact_core::Attributes::default(),
         };
-        TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false }
+        TurnRecord { number, bytes: Arc::from(bytes), summary, has_drawn_id: false, keep: 0 }
     };
     turns.into_iter().enumerate().map(record).collect()
 }

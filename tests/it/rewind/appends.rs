@@ -56,6 +56,7 @@ pub(crate) async fn put_terminated(memory: &InMemory, name: &str, many: usize, d
             bytes: codec::encode_turn(&recorded).unwrap().into(),
             summary,
             has_drawn_id: false,
+            keep: 0,
         }
     });
     let turns = turns.collect();

@@ -35,6 +35,8 @@ pub(super) struct Events<'a> {
     pub(super) all: u64,
     /// The event after which the state is shown.
     pub(super) after: Option<u64>,
+    /// Whether they are of the newest execution: the page shows the states of that.
+    pub(super) is_newest: bool,
 }
 
 impl Events<'_> {
@@ -61,7 +63,7 @@ impl Events<'_> {
         };
         let aside = html! { span.quiet.small { "execution " (self.history.execution.0) ", events " (range) } };
         // Only the last page gets new events.
-        let live = self.history.next.is_none();
+        let live = self.history.next.is_none() && self.is_newest;
         Ok(Card { id: "events", title: "Events", live, aside: Some(aside) }.around(html! {
             div.wide {
                 table.events.stack {
@@ -73,16 +75,20 @@ impl Events<'_> {
             @if self.history.events.is_empty() { p.empty { "There are no events here. " a href=(here.clone().at("events")) { "To the first page" } "." } }
             @if self.from.is_some() || self.history.next.is_some() {
                 nav.pager aria-label="Pages of the events" {
-                    @if self.from.is_some() { a id="events-first" href=(here.clone().at("events")) { "First events" } }
+                    @if self.from.is_some() { a id="events-first" href=(here.clone().at("events")) { (self.first()) } }
                     @if let Some(next) = self.history.next {
                         a.button id="events-next" rel="next" href=(here.clone().with("from", next).at("events")) { "Next events" }
                     }
-                    @if self.all > 0 {
+                    @if self.all > 0 && self.is_newest {
                         a id="events-last" href=(here.with("near", self.all.saturating_sub(super::LAST_EVENTS)).at("events")) { "Last events" }
                     }
                 }
             }
         }))
+    }
+
+    fn first(&self) -> &'static str {
+        if self.is_newest { "First events" } else { "The newest execution" }
     }
 
     fn row(
@@ -98,11 +104,13 @@ impl Events<'_> {
         let after =
             before.map(|before| placed.at.since(before.at)).filter(|after| !after.is_zero());
         let position = placed.position;
-        let is_here = self.after == Some(position);
+        let is_here = self.is_newest && self.after == Some(position);
         Ok(html! {
             tr.turn[begins_turn].here[is_here] id={ "e" (position) } data-row=(position) data-kind=(kind) {
                 th.num scope="row" {
-                    a href=(Address::instance(self.id).with("after", position).at("after")) title="Show what was open after this event" { (position) }
+                    @if self.is_newest {
+                        a href=(Address::instance(self.id).with("after", position).at("after")) title="Show what was open after this event" { (position) }
+                    } @else { (position) }
                 }
                 td { (time::clock(placed.at, self.page.now)) }
                 td.num.quiet { @if let Some(after) = after { "+" (time::span(after)) } }

@@ -8,7 +8,7 @@ use reenact_core::InstanceId;
 use super::build::{Builder, Built};
 use super::lsm_tree::{LsmTree, Writing};
 use super::manifest::{Manifest, Run};
-use super::row::Row;
+use super::row::{Grown, Row};
 use super::shard_paths::{ShardPaths, Trouble, corrupt_instance};
 use super::table::Table;
 use super::view::View;
@@ -161,7 +161,7 @@ fn check_growth(
     growth: &Growth,
     there: Option<&Row>,
 ) -> Result<(), ProviderError> {
-    let TurnRun { execution, first, .. } = growth.run;
+    let execution = growth.run.execution;
     let corrupt = |reason| Err(corrupt_instance(paths, instance, execution, reason));
     if growth.summary.execution != execution {
         let newest = growth.summary.execution.0;
@@ -170,7 +170,21 @@ fn check_growth(
     if growth.summary.instance != *instance {
         return corrupt(format!("its summary is that of {}", growth.summary.instance));
     }
-    let expected = match there.and_then(|row| row.grown.as_ref()) {
+    let there = there.and_then(|row| row.grown.as_ref());
+    let earlier = growth.earlier.runs.iter().map(|earlier| &earlier.run);
+    earlier.chain([&growth.run]).try_for_each(|run| check_run(paths, instance, run, there))
+}
+
+/// An error unless turns follow on what is there, or are the first ones of an execution after that.
+fn check_run(
+    paths: &ShardPaths,
+    instance: &InstanceId,
+    run: &TurnRun,
+    there: Option<&Grown>,
+) -> Result<(), ProviderError> {
+    let TurnRun { execution, first, .. } = *run;
+    let corrupt = |reason| Err(corrupt_instance(paths, instance, execution, reason));
+    let expected = match there {
         Some(there) if there.summary.execution == execution => there.end,
         Some(there) if there.summary.execution > execution => {
             let newest = there.summary.execution.0;
@@ -192,7 +206,7 @@ fn build(paths: &ShardPaths, number: u64, part: &Part<'_>, begins: &Begins) -> O
             (_, None) => {}
             (Change::Purged, Some(_)) => builder.purged((*instance).clone()),
             (Change::Grown(growth), Some(begins)) => {
-                builder.grown(*begins, &growth.summary, &growth.run);
+                builder.grown(*begins, &growth.summary, &growth.run, &growth.earlier);
             }
         }
     }

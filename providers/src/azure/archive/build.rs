@@ -1,13 +1,13 @@
 //! Building a table: from sorted rows to the bytes of a blob.
 
 use super::manifest::TableInfo;
-use super::row::{ChunkSize, Grown, Row, Wake, encode_rows, encode_wakes};
+use super::row::{ChunkSize, EarlierRows, Grown, Row, Wake, encode_rows, encode_wakes};
 use super::seal::{Seal, Section};
 use super::shard_paths::ShardPaths;
 use super::table_index::{BlockPlace, Sizes, TableIndex, encode_footer};
 use crate::InstanceSummary;
 use crate::archive::hash::hash;
-use crate::archive::{TurnRun, chunk};
+use crate::archive::{Earlier, TurnRun, chunk};
 use crate::journal::Identity;
 
 /// A blob that is being made, in memory.
@@ -63,11 +63,31 @@ impl Builder {
 
     /// Adds an instance that was purged, after all that were added.
     pub(super) fn purged(&mut self, instance: reenact_core::InstanceId) {
-        self.push(Row { instance, begins: false, grown: None });
+        self.push(Row::purged(instance));
     }
 
     /// Adds an instance with some of its turns, after all that were added.
-    pub(super) fn grown(&mut self, begins: bool, summary: &InstanceSummary, run: &TurnRun) {
+    pub(super) fn grown(
+        &mut self,
+        begins: bool,
+        summary: &InstanceSummary,
+        run: &TurnRun,
+        earlier: &Earlier,
+    ) {
+        let instance = summary.instance.clone();
+        // What says nothing is not written, so that hosts of before read it.
+        let oldest = earlier.oldest_before(run);
+        let says_nothing =
+            earlier.runs.is_empty() && oldest == Earlier::default().oldest_before(run);
+        let grown = self.run(summary, run);
+        let earlier = earlier.runs.iter().map(|earlier| self.run(&earlier.summary, &earlier.run));
+        let earlier =
+            EarlierRows { grown: earlier.collect(), oldest: (!says_nothing).then_some(oldest) };
+        self.push(Row { instance, begins, grown: Some(grown), earlier });
+    }
+
+    /// Adds turns of an execution.
+    fn run(&mut self, summary: &InstanceSummary, run: &TurnRun) -> Grown {
         let offset = self.turns.len() as u64;
         let mut chunks = Vec::new();
         for (first, turns) in chunk::chunks(run) {
@@ -77,8 +97,7 @@ impl Builder {
             chunks.push(ChunkSize { turns: turns.len() as u64, bytes });
         }
         let (first, end) = (run.first, run.end());
-        let grown = Grown { summary: summary.clone(), first, end, offset, chunks };
-        self.push(Row { instance: summary.instance.clone(), begins, grown: Some(grown) });
+        Grown { summary: summary.clone(), first, end, offset, chunks }
     }
 
     fn push(&mut self, row: Row) {

@@ -4,15 +4,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::build::Builder;
+use super::counted::{Counted, Part, counted};
 use super::lsm_tree::{LsmTree, Writing};
 use super::manifest::{Manifest, Run};
-use super::row::{Grown, Row};
+use super::row::Grown;
 use super::scan::{Merged, Pace, Rows, Start};
 use super::shard_paths::{ShardPaths, Trouble};
 use super::table::{Table, TurnsReader};
-use super::view::{View, follows, missing_turns, spanning};
+use super::view::{View, spanning};
 use crate::ProviderError;
-use crate::archive::TurnRun;
+use crate::archive::{Earlier, EarlierRun, TurnRun};
 
 impl LsmTree {
     /// Merges levels until none has too many runs, or there is no time for that any more.
@@ -139,15 +140,30 @@ impl Sources<'_> {
             }
             return Ok(());
         };
-        let counted = counted(self.paths, rows, begins)?;
-        let first = counted.last().map_or(grown.first, |(_, oldest)| oldest.first);
-        let mut turns = Vec::new();
-        for (run, grown) in counted.into_iter().rev() {
-            self.read(run, grown, &mut turns)?;
+        let Counted { oldest, executions } = counted(self.paths, rows, begins)?;
+        let mut runs = Vec::with_capacity(executions.len());
+        for parts in executions.iter().rev() {
+            runs.extend(self.join(parts)?);
         }
-        let run = TurnRun { execution: grown.summary.execution, first, turns };
-        builder.grown(begins, &grown.summary, &run);
+        // There is one, as the instance has grown.
+        let Some(EarlierRun { run, .. }) = runs.pop() else { return Ok(()) };
+        let earlier = Earlier { oldest: Some(oldest), runs };
+        builder.grown(begins, &grown.summary, &run, &earlier);
         Ok(())
+    }
+
+    /// The turns of an execution, of which there are these parts, newest first.
+    fn join(&mut self, parts: &[Part<'_>]) -> Result<Option<EarlierRun>, Trouble> {
+        let (Some((_, newest)), Some((_, oldest))) = (parts.first(), parts.last()) else {
+            return Ok(None);
+        };
+        let mut turns = Vec::new();
+        for (run, grown) in parts.iter().rev() {
+            self.read(*run, grown, &mut turns)?;
+        }
+        let summary = newest.summary.clone();
+        let run = TurnRun { execution: summary.execution, first: oldest.first, turns };
+        Ok(Some(EarlierRun { summary, run }))
     }
 
     /// Reads the turns of a row.
@@ -171,29 +187,5 @@ impl Sources<'_> {
             turns.extend(decoded.into_iter().map(Arc::from));
         }
         Ok(())
-    }
-}
-
-/// The rows of which the turns count, newest first.
-fn counted<'a>(
-    paths: &ShardPaths,
-    rows: &'a Rows,
-    begins: bool,
-) -> Result<Vec<(usize, &'a Grown)>, ProviderError> {
-    let mut counted: Vec<(usize, &Grown)> = Vec::new();
-    for (run, Row { grown, .. }) in rows {
-        match (counted.last(), grown) {
-            (Some((_, newer)), _) if newer.first == 0 => break,
-            (Some((_, newer)), Some(grown)) if !follows(grown, newer) => {
-                return Err(missing_turns(paths, newer));
-            }
-            (Some((_, newer)), None) => return Err(missing_turns(paths, newer)),
-            (_, Some(grown)) => counted.push((*run, grown)),
-            (None, None) => break,
-        }
-    }
-    match counted.last() {
-        Some((_, oldest)) if begins && oldest.first > 0 => Err(missing_turns(paths, oldest)),
-        _ => Ok(counted),
     }
 }

@@ -1,6 +1,6 @@
 //! What a run says of an instance, and how that is stored.
 
-use reenact_core::InstanceId;
+use reenact_core::{ExecutionId, InstanceId};
 
 use crate::InstanceSummary;
 use crate::journal::body::{BodyError, Bytes, SummaryReader, SummaryWriter, varint::put};
@@ -13,6 +13,17 @@ pub(super) struct Row {
     pub(super) begins: bool,
     /// `None`: it was purged.
     pub(super) grown: Option<Grown>,
+    /// What is kept of executions before the newest one; only of one that was not purged.
+    pub(super) earlier: EarlierRows,
+}
+
+/// What a run says of executions before the newest one of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct EarlierRows {
+    /// The first execution that is kept. `None`: when the newest one begins, no other; else, whatever is there.
+    pub(super) oldest: Option<ExecutionId>,
+    /// Those of which there are some turns, in their order. Each is of another execution.
+    pub(super) grown: Vec<Grown>,
 }
 
 /// An instance with some turns of its newest execution.
@@ -75,6 +86,29 @@ impl Grown {
 pub(super) type Wake = (InstanceId, Option<InstanceSummary>);
 
 impl Row {
+    /// A row of what was purged.
+    pub(super) fn purged(instance: InstanceId) -> Self {
+        Self { instance, begins: false, grown: None, earlier: EarlierRows::default() }
+    }
+
+    /// What older runs have of executions before this one does not count.
+    pub(super) fn oldest(&self) -> ExecutionId {
+        let newest = self.grown.as_ref().filter(|newest| newest.first == 0);
+        let newest = newest.map_or(ExecutionId(0), |newest| newest.summary.execution);
+        self.earlier.oldest.unwrap_or(newest)
+    }
+
+    /// What it has of each execution, the newest first.
+    pub(super) fn executions(&self) -> impl Iterator<Item = &Grown> {
+        self.grown.iter().chain(self.earlier.grown.iter().rev())
+    }
+
+    /// Whether older runs can have nothing of this execution that counts.
+    pub(super) fn settles(&self, execution: ExecutionId) -> bool {
+        let begins = |grown: &Grown| grown.first == 0 && grown.summary.execution <= execution;
+        self.grown.is_none() || self.oldest() > execution || self.executions().any(begins)
+    }
+
     /// What the run says of it among what must wake, if anything.
     pub(super) fn wake(&self) -> Option<Wake> {
         let summary = self.grown.as_ref().map(|grown| &grown.summary);
@@ -84,16 +118,15 @@ impl Row {
 
     /// About how many bytes its stored form has.
     pub(super) fn stored_bytes(&self) -> usize {
-        let grown = self.grown.as_ref();
-        let grown =
-            grown.map_or(0, |grown| 32 + 6 * grown.chunks.len() + grown.summary.attributes.bytes());
-        self.instance.as_str().len() + 2 + grown
+        let bytes = |grown: &Grown| 32 + 6 * grown.chunks.len() + grown.summary.attributes.bytes();
+        self.instance.as_str().len() + 2 + self.executions().map(bytes).sum::<usize>()
     }
 }
 
 /// Flags of a row.
 const BEGINS: u8 = 1;
 const PURGED: u8 = 2;
+const HAS_EARLIER: u8 = 4;
 
 /// Kinds of [`Wake`].
 const HIDES: u8 = 0;
@@ -115,14 +148,24 @@ pub(super) fn encode_rows(bytes: &mut Vec<u8>, rows: &[Row]) {
             summaries.put_id(bytes, &row.instance);
             continue;
         };
-        bytes.push(begins);
-        summaries.put(bytes, grown.end.wrapping_sub(1), &grown.summary);
-        put(bytes, grown.end - grown.first);
-        put(bytes, grown.chunks.len() as u64);
-        for chunk in &grown.chunks {
-            put(bytes, chunk.turns);
-            put(bytes, chunk.bytes);
+        let EarlierRows { oldest, grown: earlier } = &row.earlier;
+        bytes.push(begins | oldest.map_or(0, |_| HAS_EARLIER));
+        put_grown(bytes, &mut summaries, grown);
+        if let Some(oldest) = oldest {
+            put(bytes, u64::from(oldest.0));
+            put(bytes, earlier.len() as u64);
+            earlier.iter().for_each(|grown| put_grown(bytes, &mut summaries, grown));
         }
+    }
+}
+
+fn put_grown<'a>(bytes: &mut Vec<u8>, summaries: &mut SummaryWriter<'a>, grown: &'a Grown) {
+    summaries.put(bytes, grown.end.wrapping_sub(1), &grown.summary);
+    put(bytes, grown.end - grown.first);
+    put(bytes, grown.chunks.len() as u64);
+    for chunk in &grown.chunks {
+        put(bytes, chunk.turns);
+        put(bytes, chunk.bytes);
     }
 }
 
@@ -135,8 +178,8 @@ pub(super) fn decode_rows(bytes: &[u8], turns_bytes: u64) -> Result<Vec<Row>, Bo
     let mut rows: Vec<Row> = Vec::with_capacity(count);
     for _ in 0..count {
         let row = take_row(&mut bytes, &mut summaries, offset)?;
-        if let Some(grown) = &row.grown {
-            offset = grown.bytes_end();
+        if let Some(last) = row.earlier.grown.last().or(row.grown.as_ref()) {
+            offset = last.bytes_end();
         }
         if rows.last().is_some_and(|last| last.instance >= row.instance) {
             return Err(BodyError::Malformed("its instances are not in order"));
@@ -158,13 +201,42 @@ fn take_row(
     let flags = bytes.byte()?;
     let begins = flags & BEGINS != 0;
     match flags & !BEGINS {
-        PURGED => Ok(Row { instance: summaries.take_id(bytes)?, begins, grown: None }),
-        0 => {
+        PURGED => Ok(Row { begins, ..Row::purged(summaries.take_id(bytes)?) }),
+        kept @ (0 | HAS_EARLIER) => {
             let grown = take_grown(bytes, summaries, offset)?;
-            Ok(Row { instance: grown.summary.instance.clone(), begins, grown: Some(grown) })
+            let earlier = match kept {
+                0 => EarlierRows::default(),
+                _ => take_earlier(bytes, summaries, &grown)?,
+            };
+            let instance = grown.summary.instance.clone();
+            Ok(Row { instance, begins, grown: Some(grown), earlier })
         }
         _ => Err(BodyError::Malformed("a row has unknown flags")),
     }
+}
+
+fn take_earlier(
+    bytes: &mut Bytes<'_>,
+    summaries: &mut SummaryReader,
+    newest: &Grown,
+) -> Result<EarlierRows, BodyError> {
+    const WRONG: BodyError = BodyError::Malformed("its executions do not fit");
+    let oldest = u32::try_from(bytes.number()?).map_err(|_| WRONG)?;
+    let count = count(bytes)?;
+    let (mut offset, mut grown) = (newest.bytes_end(), Vec::with_capacity(count));
+    for _ in 0..count {
+        let one = take_grown(bytes, summaries, offset)?;
+        offset = one.bytes_end();
+        if one.summary.instance != newest.summary.instance {
+            return Err(WRONG);
+        }
+        grown.push(one);
+    }
+    let executions = grown.iter().chain([newest]).map(|grown| grown.summary.execution);
+    if !executions.is_sorted_by(|before, after| before < after) {
+        return Err(WRONG);
+    }
+    Ok(EarlierRows { oldest: Some(ExecutionId(oldest)), grown })
 }
 
 fn take_grown(
@@ -249,7 +321,7 @@ fn all_read(bytes: &Bytes<'_>) -> Result<(), BodyError> {
 
 #[cfg(test)]
 mod tests {
-    use reenact_core::{ExecutionId, Name, Timestamp};
+    use reenact_core::{Name, Timestamp};
 
     use super::*;
     use crate::InstanceState;
@@ -275,15 +347,28 @@ mod tests {
         let row = |id: &str, first, end, offset, chunks: &[(u64, u64)]| {
             let chunks = chunks.iter().map(|&(turns, bytes)| ChunkSize { turns, bytes }).collect();
             let grown = Grown { summary: summary(id, end), first, end, offset, chunks };
-            Row { instance: InstanceId::new(id).unwrap(), begins: end < 3, grown: Some(grown) }
+            let (instance, earlier) = (InstanceId::new(id).unwrap(), EarlierRows::default());
+            Row { instance, begins: end < 3, grown: Some(grown), earlier }
         };
-        let gone = Row { instance: InstanceId::new("b").unwrap(), begins: false, grown: None };
+        let gone = Row::purged(InstanceId::new("b").unwrap());
         vec![
             row("a", 0, 2, 30, &[(2, 100)]),
             gone,
-            row("c", u64::MAX - 3, u64::MAX, 130, &[(1, 9), (2, 861)]),
+            row("c", u64::MAX - 3, u64::MAX, 130, &[(1, 9), (2, 61)]),
+            keeping(row("d", 0, 1, 200, &[(1, 100)])),
             row("é", 7, 7, 1_000, &[]),
         ]
+    }
+
+    /// With an execution of before, of which there are turns, and one more, of which there are none.
+    fn keeping(mut row: Row) -> Row {
+        let ChunkSize { turns, bytes } = ChunkSize { turns: 2, bytes: 700 };
+        let mut summary = summary("d", 5);
+        summary.execution = ExecutionId(u32::MAX - 1);
+        let chunks = vec![ChunkSize { turns, bytes }];
+        let grown = vec![Grown { summary, first: 3, end: 5, offset: 300, chunks }];
+        row.earlier = EarlierRows { oldest: Some(ExecutionId(u32::MAX - 2)), grown };
+        row
     }
 
     fn encoded() -> [Vec<u8>; 2] {

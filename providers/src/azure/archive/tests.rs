@@ -14,7 +14,7 @@ use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 
 use super::merge::due;
 use super::{BlobArchive, BlobArchiveOptions};
-use crate::archive::{Archive, Change, Growth, Part, TurnRun};
+use crate::archive::{Archive, Change, Earlier, Growth, Part, TurnRun};
 use crate::journal::{JournalId, Position};
 use crate::testkit::azure::blob_store::FakeBlobStore;
 use crate::{InstanceState, InstanceSummary, ProviderError};
@@ -95,7 +95,10 @@ fn grown(name: &str, execution: u32, numbers: std::ops::Range<u64>) -> (Instance
     let instance = id(name);
     let summary = summary(&instance, execution, numbers.end);
     let run = run(&instance, execution, numbers);
-    (instance, Change::Grown(Growth { summary, starts_anew: false, run }))
+    (
+        instance,
+        Change::Grown(Growth { summary, starts_anew: false, run, earlier: Earlier::default() }),
+    )
 }
 
 /// The same, when it waits for a timer.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use reenact_core::{ExecutionId, InstanceId};
 
+use super::counted::{Counted, counted, follows, missing_turns};
 use super::manifest::Manifest;
 use super::row::{Grown, Row};
-use super::scan::{Merged, Pace, Start};
-use super::shard_paths::{ShardPaths, Trouble, corrupt_instance};
+use super::scan::{Merged, Pace, Rows, Start};
+use super::shard_paths::{ShardPaths, Trouble};
 use super::table::Table;
-use crate::archive::Stretch;
+use crate::archive::{Archived, Stretch};
 use crate::azure::port::Etag;
 use crate::{FirstByTime, InstanceCounts, InstanceFilter, InstanceSummary, TimeOrder};
 
@@ -117,34 +118,79 @@ impl View {
         from: u64,
         limit: usize,
     ) -> Result<Option<Stretch>, Trouble> {
-        let Some(newest) = self.find(0, instance)? else { return Ok(None) };
-        let Some(grown) = newest.row.grown else { return Ok(None) };
-        let length = grown.end;
-        if grown.summary.execution != execution || length == 0 {
+        let parts = self.parts(instance, execution, from)?;
+        let Some((_, newest)) = parts.first() else { return Ok(None) };
+        let length = newest.end;
+        if length == 0 {
             return Ok(None);
         }
         let mut turns = Vec::new();
-        if from >= length {
-            return Ok(Some(Stretch { turns, length }));
-        }
-        let mut rows = vec![(newest.table, grown)];
-        let mut run = newest.run;
-        while let Some((_, oldest)) = rows.last()
-            && oldest.first > from
-        {
-            let missing = || missing_turns(&self.paths, oldest);
-            let older = self.find(run + 1, instance)?.ok_or_else(missing)?;
-            let grown = older.row.grown.filter(|grown| follows(grown, oldest));
-            run = older.run;
-            rows.push((older.table, grown.ok_or_else(missing)?));
-        }
-        for (table, grown) in rows.iter().rev() {
+        for (table, grown) in parts.iter().rev() {
             let left = limit - turns.len();
-            if left > 0 {
+            if left > 0 && from < length {
                 turns.extend(table.turns(grown, from + turns.len() as u64, left)?);
             }
         }
         Ok(Some(Stretch { turns, length }))
+    }
+
+    /// What there is of an execution, the newest part first, back to the one that has the turn `from`.
+    fn parts(
+        &self,
+        instance: &InstanceId,
+        execution: ExecutionId,
+        from: u64,
+    ) -> Result<Vec<(&Table, Grown)>, Trouble> {
+        let mut parts: Vec<(&Table, Grown)> = Vec::new();
+        let mut run = 0;
+        while let Some(found) = self.find(run, instance)? {
+            let Found { table, row, .. } = found;
+            if parts.is_empty() && row.oldest() > execution {
+                return Ok(parts);
+            }
+            let here = row.executions().find(|grown| grown.summary.execution == execution);
+            match (parts.last(), here) {
+                (Some((_, newer)), Some(here)) if !follows(here, newer) => {
+                    return Err(missing_turns(&self.paths, newer).into());
+                }
+                (Some((_, newer)), None) => return Err(missing_turns(&self.paths, newer).into()),
+                (_, Some(here)) => parts.push((table, here.clone())),
+                (None, None) => {}
+            }
+            let is_enough = parts.last().is_some_and(|(_, oldest)| oldest.first <= from);
+            if is_enough || row.settles(execution) {
+                break;
+            }
+            run = found.run + 1;
+        }
+        match parts.last() {
+            Some((_, oldest)) if oldest.first > from => {
+                Err(missing_turns(&self.paths, oldest).into())
+            }
+            _ => Ok(parts),
+        }
+    }
+
+    /// The executions of an instance, in their order.
+    pub(super) fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, Trouble> {
+        let (mut rows, mut run, mut oldest) = (Rows::new(), 0, ExecutionId(0));
+        while let Some(found) = self.find(run, instance)? {
+            run = found.run + 1;
+            oldest = oldest.max(found.row.oldest());
+            let is_last = found.row.settles(oldest);
+            rows.push((found.run, found.row));
+            if is_last {
+                break;
+            }
+        }
+        if rows.first().is_none_or(|(_, newest)| newest.grown.is_none()) {
+            return Ok(Vec::new());
+        }
+        let Counted { executions, .. } = counted(&self.paths, &rows, true)?;
+        let newest_parts = executions.iter().rev().filter_map(|parts| parts.first());
+        let archived = newest_parts
+            .map(|(_, grown)| Archived { summary: grown.summary.clone(), length: grown.end });
+        Ok(archived.collect())
     }
 
     /// The first `limit` instances after `after`, and up to `until`, that pass the filter.
@@ -265,16 +311,4 @@ impl View {
 pub(super) fn spanning<'a>(run: &'a [Arc<Table>], instance: &InstanceId) -> Option<&'a Table> {
     let at = run.partition_point(|table| table.info.last < *instance);
     run.get(at).map(|table| &**table).filter(|table| table.spans(instance))
-}
-
-/// Whether the turns of a newer row follow on those of an older one.
-pub(super) fn follows(older: &Grown, newer: &Grown) -> bool {
-    older.summary.execution == newer.summary.execution && older.end == newer.first
-}
-
-/// The error that what is before the turns of a row is missing.
-pub(super) fn missing_turns(paths: &ShardPaths, grown: &Grown) -> crate::ProviderError {
-    let summary = &grown.summary;
-    let reason = format!("the turns before turn {} are missing", grown.first);
-    corrupt_instance(paths, &summary.instance, summary.execution, reason)
 }

@@ -7,8 +7,8 @@ use super::attributes;
 use super::bytes::{Bytes, CUT_OFF};
 use super::varint::{apart, take};
 use super::{
-    BodyError, HAS_ATTRIBUTES, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2,
-    WAKE_LATER, WAKE_NONE, WAKE_NOW,
+    BodyError, HAS_ATTRIBUTES, KEEPING_TURN, LZ4, NOTE, PLAIN, PURGED, TURN, VERSION, VERSION_1,
+    VERSION_2, VERSION_3, WAKE_LATER, WAKE_NONE, WAKE_NOW,
 };
 use crate::journal::{EntryRef, TurnRef};
 use crate::limits::{MAX_COMMIT_ENTRIES, MAX_COMPRESSED_BYTES};
@@ -26,14 +26,16 @@ pub(in crate::journal) fn decode<'a>(
 ) -> Result<Vec<EntryRef<'a>>, BodyError> {
     match body {
         [VERSION_1, content @ ..] => decode_entries(content, SummaryReader::new()),
-        [VERSION_2 | VERSION, PLAIN, content @ ..] => {
+        [VERSION_2 | VERSION_3 | VERSION, PLAIN, content @ ..] => {
             decode_entries(content, SummaryReader::compact())
         }
-        [VERSION_2 | VERSION, LZ4, block @ ..] => {
+        [VERSION_2 | VERSION_3 | VERSION, LZ4, block @ ..] => {
             unpack(block, unpacked)?;
             decode_entries(unpacked, SummaryReader::compact())
         }
-        [VERSION_2 | VERSION, ..] => Err(BodyError::Malformed("it is stored in an unknown way")),
+        [VERSION_2 | VERSION_3 | VERSION, ..] => {
+            Err(BodyError::Malformed("it is stored in an unknown way"))
+        }
         [0, ..] => Err(BodyError::Malformed("it has the format version 0, which there never was")),
         [version, ..] => Err(BodyError::NewerVersion(*version)),
         [] => Err(BodyError::Malformed("it is empty")),
@@ -88,7 +90,13 @@ impl<'a> Reader<'a> {
     /// `None`: it means nothing.
     fn entry(&mut self) -> Result<Option<EntryRef<'a>>, BodyError> {
         match self.bytes.byte()? {
-            TURN => Ok(Some(EntryRef::Turn(self.turn()?))),
+            TURN => Ok(Some(EntryRef::Turn(self.turn(0)?))),
+            KEEPING_TURN => {
+                let keep = u32::try_from(self.bytes.number()?);
+                let keep =
+                    keep.map_err(|_| BodyError::Malformed("it keeps too many executions"))?;
+                Ok(Some(EntryRef::Turn(self.turn(keep)?)))
+            }
             PURGED => Ok(Some(EntryRef::Purged(self.summaries.take_id(&mut self.bytes)?))),
             NOTE => {
                 self.bytes.byte()?;
@@ -99,9 +107,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn turn(&mut self) -> Result<TurnRef<'a>, BodyError> {
+    fn turn(&mut self, keep: u32) -> Result<TurnRef<'a>, BodyError> {
         let (number, summary) = self.summaries.take(&mut self.bytes)?;
-        Ok(TurnRef { number, summary, bytes: self.bytes.counted()? })
+        Ok(TurnRef { number, summary, bytes: self.bytes.counted()?, keep })
     }
 }
 

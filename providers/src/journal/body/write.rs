@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::attributes;
 use super::varint::{difference, put};
 use super::{
-    HAS_ATTRIBUTES, LZ4, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2, WAKE_LATER, WAKE_NONE,
-    WAKE_NOW,
+    HAS_ATTRIBUTES, KEEPING_TURN, LZ4, PLAIN, PURGED, TURN, VERSION, VERSION_1, VERSION_2,
+    VERSION_3, WAKE_LATER, WAKE_NONE, WAKE_NOW,
 };
 use crate::InstanceSummary;
 use crate::journal::commit::Source;
@@ -19,17 +19,26 @@ use crate::limits::MAX_COMPRESSED_BYTES;
 /// Fewest bytes that are compressed: of fewer, nothing is saved.
 const MIN_COMPRESSED_BYTES: usize = 256;
 
-/// Adds the stored form of a commit's entries to `body`, which is empty, in version 1; with attributes, in version 3.
+/// Adds the stored form of a commit's entries to `body`, which is empty, in version 1 or the first later one that has
+/// what is in them.
 pub(in crate::journal) fn encode<'a>(
     body: &mut Vec<u8>,
     entries: impl ExactSizeIterator<Item = Source<'a>> + Clone,
 ) {
-    if entries.clone().any(Source::has_attributes) {
-        return put_compact(body, VERSION, entries);
+    if let Some(version) = needed(entries.clone()) {
+        return put_compact(body, version, entries);
     }
     body.push(VERSION_1);
     // Often each turn is of another instance, and all are of a few orchestrations.
     put_entries(body, SummaryWriter::with_capacity(entries.len()), entries);
+}
+
+/// The version that has what is in the entries; `None` when each has.
+fn needed<'a>(mut entries: impl Iterator<Item = Source<'a>> + Clone) -> Option<u8> {
+    if entries.clone().any(|entry| entry.keeps() > 0) {
+        return Some(VERSION);
+    }
+    entries.any(Source::has_attributes).then_some(VERSION_3)
 }
 
 fn put_compact<'a>(
@@ -41,7 +50,7 @@ fn put_compact<'a>(
     put_entries(body, SummaryWriter::with_capacity(entries.len()).compact(), entries);
 }
 
-/// As [`encode`], in version 2, or with attributes in version 3. `spare` is of any content, before and after.
+/// As [`encode`], in version 2 or the first later one that has what is in them. `spare` is of any content, before and after.
 pub(in crate::journal) fn encode_compact<'a>(
     body: &mut Vec<u8>,
     spare: &mut Vec<u8>,
@@ -49,8 +58,7 @@ pub(in crate::journal) fn encode_compact<'a>(
 ) {
     /// Bytes before the content: the version, and how it is stored.
     const HEAD_BYTES: usize = 2;
-    let has_attributes = entries.clone().any(Source::has_attributes);
-    let version = if has_attributes { VERSION } else { VERSION_2 };
+    let version = needed(entries.clone()).unwrap_or(VERSION_2);
     put_compact(body, version, entries);
     let content = &body[HEAD_BYTES..];
     if !(MIN_COMPRESSED_BYTES..=MAX_COMPRESSED_BYTES).contains(&content.len()) {
@@ -79,7 +87,13 @@ fn put_entries<'a>(
     for entry in entries {
         match entry {
             Source::Turn(turn) => {
-                writer.body.push(TURN);
+                match entry.keeps() {
+                    0 => writer.body.push(TURN),
+                    keep => {
+                        writer.body.push(KEEPING_TURN);
+                        put(writer.body, keep.into());
+                    }
+                }
                 writer.summaries.put(writer.body, turn.number, &turn.summary);
                 put_bytes(writer.body, &turn.bytes);
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use reenact_core::{ExecutionId, InstanceId};
 
 use super::{Layers, Shard};
-use crate::archive::{Archive, Span, Stretch, TurnRun};
+use crate::archive::{Archive, Change, Span, Stretch, TurnRun};
 use crate::medium::Medium;
-use crate::{Place, ProviderError, StoredTurn, TurnPage};
+use crate::{InstanceSummary, Place, ProviderError, StoredTurn, TurnPage};
 
 /// What memory has of what is to be read.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Layers {
         let mut runs: Vec<&TurnRun> = Vec::new();
         let mut hides = false;
         for change in self.oldest_first(instance) {
-            if change.hides_what_is_before() {
+            if change.hides_what_is_before(execution) {
                 hides = true;
                 runs.clear();
             }
@@ -113,6 +113,31 @@ impl Layers {
             }
             (_, last) => ReadResult::AskArchive { end: last.map_or(0, |last| last.end()) },
         }
+    }
+}
+
+impl Layers {
+    /// The executions of an instance, in their order, with those that the archive has.
+    pub(in crate::journaled) fn executions(
+        &self,
+        instance: &InstanceId,
+        mut there: Vec<InstanceSummary>,
+    ) -> Vec<InstanceSummary> {
+        for change in self.oldest_first(instance) {
+            let Change::Grown(growth) = change else {
+                there.clear();
+                continue;
+            };
+            let oldest = growth.oldest();
+            there.retain(|known| !growth.starts_anew && known.execution >= oldest);
+            let earlier = growth.earlier.runs.iter().map(|earlier| &earlier.summary);
+            for summary in earlier.chain([&growth.summary]) {
+                there.retain(|known| known.execution != summary.execution);
+                there.push(summary.clone());
+            }
+        }
+        there.sort_unstable_by_key(|summary| summary.execution);
+        there
     }
 }
 

@@ -100,6 +100,10 @@ impl Archive for Watched {
         self.archive.look_up(instance)
     }
 
+    fn executions(&self, instance: &InstanceId) -> Result<Vec<Archived>, ProviderError> {
+        self.archive.executions(instance)
+    }
+
     fn read(
         &self,
         instance: &InstanceId,

@@ -4,10 +4,11 @@ use reenact_core::{AttributeValue, Attributes, ExecutionId, InstanceId, Name, Sh
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, TransactionBehavior, params, params_from_iter};
 
+use super::earlier;
 use super::known::KnownPacks;
 use super::packs::{self, Finder};
 use super::row::{self, corrupt, stored};
-use crate::archive::{Archived, Change, Growth, Part, TurnRun, chunk};
+use crate::archive::{Archived, Change, EarlierRun, Growth, Part, TurnRun, chunk};
 use crate::journal::Position;
 use crate::local::sqlite::Failure;
 use crate::store::attribute_key;
@@ -84,6 +85,9 @@ impl Absorber<'_> {
         }
         let found = row::find(self.connection, instance)?;
         let stored = found.as_ref().map(|(_, archived)| End::of(archived));
+        for earlier in &growth.earlier.runs {
+            follows(instance, stored, &earlier.run)?;
+        }
         let end = end_of(instance, stored, growth)?;
         let attributes = row::attributes_of(&growth.summary);
         let summary = &growth.summary;
@@ -93,10 +97,25 @@ impl Absorber<'_> {
             None => (self.insert(values)?, Attributes::default()),
         };
         self.index(key, &before, &summary.attributes)?;
-        if stored.is_some_and(|stored| stored.execution < end.execution) {
-            self.remove_executions_before(key, end.execution)?;
+        if let Some((_, before)) = &found
+            && before.summary.execution < end.execution
+        {
+            self.keep(key, before, growth)?;
+        }
+        for EarlierRun { summary, run } in &growth.earlier.runs {
+            earlier::keep(self.connection, key, self.shard, summary, run.end())?;
+            self.add(instance, key, run)?;
         }
         self.add(instance, key, &growth.run)
+    }
+
+    /// The next execution has begun: what has been the newest one is kept, or goes, and those before it.
+    fn keep(&self, key: i64, before: &Archived, growth: &Growth) -> Result<(), Failure> {
+        let (oldest, Archived { summary, length }) = (growth.oldest(), before);
+        if summary.execution >= oldest {
+            earlier::keep(self.connection, key, self.shard, summary, *length)?;
+        }
+        earlier::remove_before(self.connection, key, oldest)
     }
 
     /// Whether no row has its id. That no pack has it was looked at when it began.
@@ -179,12 +198,6 @@ impl Absorber<'_> {
         Ok(())
     }
 
-    fn remove_executions_before(&self, key: i64, execution: ExecutionId) -> Result<(), Failure> {
-        let sql = "DELETE FROM turns WHERE instance = ? AND execution < ?";
-        self.connection.prepare_cached(sql)?.execute(params![key, execution.0])?;
-        Ok(())
-    }
-
     fn remove(&mut self, instance: &InstanceId) -> Result<(), Failure> {
         // What has rotted is not removed either: the turns may be those of another instance.
         let Some((key, Archived { summary, .. })) = row::find(self.connection, instance)? else {
@@ -194,9 +207,11 @@ impl Absorber<'_> {
             return Ok(());
         };
         self.index(key, &summary.attributes, &Attributes::default())?;
-        for sql in
-            ["DELETE FROM turns WHERE instance = ?", "DELETE FROM instances WHERE instance = ?"]
-        {
+        for sql in [
+            "DELETE FROM turns WHERE instance = ?",
+            "DELETE FROM executions WHERE instance = ?",
+            "DELETE FROM instances WHERE instance = ?",
+        ] {
             self.connection.prepare_cached(sql)?.execute([key])?;
         }
         Ok(())
@@ -213,11 +228,17 @@ impl Absorber<'_> {
 
 /// Computes where an instance ends once it has grown; an error unless that follows on what is stored.
 fn end_of(instance: &InstanceId, stored: Option<End>, growth: &Growth) -> Result<End, Failure> {
-    let TurnRun { execution, first, .. } = growth.run;
-    let newest = growth.summary.execution;
+    let (execution, newest) = (growth.run.execution, growth.summary.execution);
     if execution != newest {
         return Err(corrupt(instance, execution, format!("the newest one is to be {}", newest.0)));
     }
+    follows(instance, stored, &growth.run)?;
+    Ok(End { execution, length: growth.run.end() })
+}
+
+/// An error unless turns follow on what is stored, or are the first ones of an execution after that.
+fn follows(instance: &InstanceId, stored: Option<End>, run: &TurnRun) -> Result<(), Failure> {
+    let TurnRun { execution, first, .. } = *run;
     let expected = match stored {
         Some(stored) if stored.execution == execution => stored.length,
         Some(stored) if stored.execution > execution => {
@@ -230,5 +251,5 @@ fn end_of(instance: &InstanceId, stored: Option<End>, growth: &Growth) -> Result
         let reason = format!("the turn {expected} was to come, not {first}");
         return Err(corrupt(instance, execution, reason));
     }
-    Ok(End { execution, length: growth.run.end() })
+    Ok(())
 }

@@ -188,7 +188,7 @@ mod tests {
         let turns =
             (0..=number % 5).map(|turn| Arc::from(format!("{turn} of {number}").as_bytes()));
         let run = TurnRun { execution: ExecutionId::FIRST, first: 0, turns: turns.collect() };
-        Growth { summary, starts_anew: false, run }
+        Growth { summary, starts_anew: false, run, earlier: crate::archive::Earlier::default() }
     }
 
     fn encoded(count: u64) -> (Vec<Growth>, Vec<u8>, Vec<u8>) {

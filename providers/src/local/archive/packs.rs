@@ -63,7 +63,7 @@ impl Place {
 pub(super) fn takes(growth: &Growth) -> bool {
     /// Times from here on are no times; they would have another order as stored numbers.
     const END_OF_TIME: u64 = 1 << 63;
-    let Growth { summary, starts_anew, run } = growth;
+    let Growth { summary, starts_anew, run, .. } = growth;
     let times = [summary.created_at, summary.updated_at].map(|time| time.as_micros());
     !starts_anew
         && summary.state == InstanceState::Completed

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use reenact_core::{ExecutionId, InstanceId, Name, ShardId, Timestamp};
 use rusqlite::{Connection, StatementStatus};
 
-use super::{FROM, FROM_THE_FIRST, SqliteArchive, row};
-use crate::archive::{Archive, Change, Growth, Part, Question, Span, TurnRun};
+use super::read::{FROM, FROM_THE_FIRST};
+use super::{SqliteArchive, row};
+use crate::archive::{Archive, Change, Earlier, Growth, Part, Question, Span, TurnRun};
 use crate::journal::{JournalId, Position};
 use crate::{InstanceState, InstanceSummary};
 
@@ -32,7 +33,10 @@ fn grown(number: u64, turns: u64) -> (InstanceId, Change) {
     };
     let turns = (0..turns).map(|turn| Arc::from(turn.to_le_bytes())).collect();
     let run = TurnRun { execution: ExecutionId::FIRST, first: 0, turns };
-    (id(number), Change::Grown(Growth { summary, starts_anew: false, run }))
+    (
+        id(number),
+        Change::Grown(Growth { summary, starts_anew: false, run, earlier: Earlier::default() }),
+    )
 }
 
 /// One that has come to its end, with a turn.

@@ -4,7 +4,7 @@ use reenact_core::{ExecutionId, InstanceId, ShardId};
 
 use super::{BlobArchive, BlobArchiveOptions, end, id, open, run, summary};
 use crate::InstanceFilter;
-use crate::archive::{Archive, Change, Growth, Part};
+use crate::archive::{Archive, Change, Earlier, Growth, Part};
 use crate::testkit::azure::blob_store::{FakeBlobStore, Requests};
 
 const SHARD: ShardId = ShardId(0);
@@ -21,7 +21,12 @@ fn names(part: u64, count: u64) -> Vec<InstanceId> {
 fn absorb(archive: &BlobArchive, sequence: u64, names: &[InstanceId], first: u64) {
     let change = |name: &InstanceId| {
         let run = run(name, 1, first..first + 2);
-        Change::Grown(Growth { summary: summary(name, 1, first + 2), starts_anew: false, run })
+        Change::Grown(Growth {
+            summary: summary(name, 1, first + 2),
+            starts_anew: false,
+            run,
+            earlier: Earlier::default(),
+        })
     };
     let changes: Vec<_> = names.iter().map(|name| (name, change(name))).collect();
     let changes = changes.iter().map(|(name, change)| (*name, change)).collect();
