@@ -227,7 +227,7 @@ async fn an_earlier_execution_is_looked_into_as_the_newest_one_is() {
     let cursor = guard(first.history_cursor(subscribed.position)).await.unwrap();
     assert_eq!(cursor, after.cursor);
     let from_there = guard(host.history_page("i", Some(cursor), 1)).await.unwrap();
-    assert_eq!(from_there.events, [subscribed.clone()]);
+    assert_eq!(from_there.events, std::slice::from_ref(subscribed));
     let beginning = Some(HistoryCursor::beginning(ExecutionId::FIRST));
     assert_eq!(guard(host.history_page("i", beginning, 99)).await.unwrap(), page);
     let timeline = guard(first.timeline(0, 99)).await.unwrap();

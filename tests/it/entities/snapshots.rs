@@ -75,7 +75,7 @@ const FEW: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wherever_the_host_dies_while_a_locked_entity_continues_as_new_nobody_gets_in_between() {
-    assert!(STATE_BYTES * (FEW - 1) > limits::ENTITY_SNAPSHOT_BYTES);
+    const { assert!(STATE_BYTES * (FEW - 1) > limits::ENTITY_SNAPSHOT_BYTES) };
     for append in 0.. {
         let memory = store().0;
         let faulty = Faulty::new(memory.clone());
