@@ -211,7 +211,7 @@ impl Registry {
     }
 
     /// The code of an orchestration in this version, or in the newest that this host has. Where none of that name is
-    /// registered, the [dynamic](Self::set_dynamic_orchestration) one, if there is one.
+    /// registered, the [dynamic](Dynamic::set_orchestration) one, if there is one.
     ///
     /// # Errors
     /// [`Error::UnknownOrchestration`], [`Error::UnknownVersion`].

@@ -21,7 +21,7 @@ impl Client {
     /// # #[orchestration]
     /// # async fn counter(ctx: OrchestrationContext, left: u32) -> Result<(), OrchestrationError> {
     /// #     if left > 0 {
-    /// #         ctx.continue_as_new(counter, left - 1).await?;
+    /// #         ctx.continue_as_new(counter, left - 1)?;
     /// #     }
     /// #     Ok(())
     /// # }
