@@ -297,8 +297,12 @@ async fn a_child_that_cannot_do_its_first_turn_is_there_and_parked() {
     let host = host.start().await.unwrap();
     guard(host.start_new_by_name::<()>("calls", ()).id("p")).await.unwrap();
     until_started(&host, &id("child")).await;
-    let status = until_parked(&host, &id("child")).await;
-    assert_eq!(status.state, InstanceState::Parked);
+    until_parked(&host, &id("child")).await;
+    // Its log says so a moment later than its host.
+    let mut watch = host.client().watch(id("child")).unwrap();
+    while guard(host.get_status(&id("child"))).await.unwrap().state != InstanceState::Parked {
+        guard(watch.changed()).await.unwrap();
+    }
     guard(host.terminate(&id("child"), "poison")).await.unwrap();
     let Err(Error::Failed { source, .. }) = end_of(&host, &id("p")).await else {
         panic!("it fails")

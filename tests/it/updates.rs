@@ -1,6 +1,7 @@
 //! Updates: requests of clients that instances answer, each once, when the answer is durable.
 
 mod hosts;
+mod random;
 
 use crate::kit::{
     AppendFault, Faulty, events, guard, id, on_the_tests_runtime, options, store, until_parked,
@@ -48,6 +49,10 @@ pub(crate) async fn counter(
             }
             "end" => return Ok(sum),
             "fail" => return Err(OrchestrationError::new("ordered")),
+            "later" => {
+                let () = ctx.call_activity_by_name("work", &()).await?;
+                order.reply(&format!("later, {sum}"));
+            }
             "park" => ctx.call_activity_by_name("unregistered", &()).await?,
             "answer" => {
                 for order in held.drain(..) {
