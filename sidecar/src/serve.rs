@@ -10,7 +10,7 @@ use reenact::Client;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, ServerTlsConfig, server};
 
 use crate::guard::Guard;
@@ -141,8 +141,7 @@ impl Sidecar {
         let address = listener.local_addr().map_err(failed)?;
         let mut server = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
-            .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION)
-            .tcp_nodelay(true);
+            .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION);
         if let Some(identity) = tls {
             let tls = ServerTlsConfig::new().identity(identity);
             server = server.tls_config(tls).map_err(|source| ServeError::Tls { source })?;
@@ -162,7 +161,8 @@ async fn run(
     ended: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
     let ended = async move { drop(ended.await) };
-    let connections = TcpListenerStream::new(listener);
+    // An answer that waits to be sent together with the next would wait for milliseconds.
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
     server.serve_with_incoming_shutdown(hub, connections, ended).await
 }
 
