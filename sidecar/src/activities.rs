@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::decision::{Call, Decision};
 use crate::entities::{EntityDone, EntityStart, EntityWork, WorkerEntity};
 use crate::failure::Failure;
-use crate::instances::{free_id, start_for_entity, terminate, watch_child};
+use crate::instances::{free_id, patiently, start_for_entity, terminate, watch_child};
 use crate::names::{DECIDE, DETACHED, FREE_ID, OPERATE, START, TERMINATE, WATCH_CHILD};
 use crate::sidecar::Shared;
 use crate::start::Trace;
@@ -123,11 +123,17 @@ pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
         })
         .register_activity(TERMINATE, move |_: ActivityContext, wanted: Terminated| {
             let shared = ending.clone();
-            async move { terminate(&shared.client().await, wanted).await.map_err(failed) }
+            async move {
+                let client = shared.client().await;
+                patiently(|| terminate(&client, &wanted)).await.map_err(ActivityError::fatal)
+            }
         })
         .register_activity(FREE_ID, move |_: ActivityContext, id: InstanceId| {
             let shared = freeing.clone();
-            async move { free_id(&shared.client().await, &id).await }
+            async move {
+                let client = shared.client().await;
+                patiently(|| free_id(&client, &id)).await.map_err(ActivityError::fatal)
+            }
         })
         .register_activity(WATCH_CHILD, move |_: ActivityContext, child: WatchedChild| {
             let shared = watching.clone();
@@ -135,14 +141,16 @@ pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
         })
         .register_activity(START, move |_: ActivityContext, start: EntityStart| {
             let shared = starting.clone();
-            async move { start_for_entity(&shared, start).await.map_err(failed) }
+            async move {
+                patiently(|| start_for_entity(&shared, &start)).await.map_err(ActivityError::fatal)
+            }
         })
         .dynamic_activity(move |ctx: ActivityContext, input: Box<RawValue>| {
             let shared = act.clone();
             async move { acted(&shared, ctx, input).await }
         })
         .dynamic_entity::<WorkerEntity>()
-        .remote_activities(&[DECIDE, OPERATE, WATCH_CHILD])
+        .remote_activities(&[DECIDE, FREE_ID, OPERATE, START, TERMINATE, WATCH_CHILD])
 }
 
 async fn run_detached(
@@ -210,11 +218,6 @@ fn trace_of(ctx: &ActivityContext) -> Trace {
     let context = ctx.trace_context();
     let state = Some(context.state().to_owned()).filter(|state| !state.is_empty());
     Trace { parent: context.traceparent(), span: String::new(), state }
-}
-
-/// What is to be tried again, as a store may be busy.
-fn failed(error: reenact::Error) -> ActivityError {
-    ActivityError::retryable(error)
 }
 
 fn other_answer() -> ActivityError {

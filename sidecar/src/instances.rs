@@ -24,6 +24,9 @@ use crate::text::Text;
 /// How long something is waited for that is about to be, before it is looked at again.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 
+/// The longest time between two attempts at something.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Why an instance is not rewound.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RewindError {
@@ -37,26 +40,80 @@ pub(crate) enum RewindError {
     Encode { instance: InstanceId, why: serde_json::Error },
 }
 
+/// Does something with the store, and again while that is away or busy, an instance is parked, or the host ends: an
+/// activity that failed for that would be recorded as failed. It ends with its host.
+pub(crate) async fn patiently<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: Passing,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut pause = AGAIN_AFTER;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
+            done => return done,
+        }
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
+/// An error that may be of the moment.
+pub(crate) trait Passing {
+    /// Whether the same may succeed later, here or on the next host.
+    fn is_passing(&self) -> bool;
+}
+
+impl Passing for Error {
+    fn is_passing(&self) -> bool {
+        use ErrorKind::{Busy, Parked, ShuttingDown, Store, Uncertain};
+        matches!(self.kind(), Busy | Parked | ShuttingDown | Store | Uncertain)
+    }
+}
+
+impl Passing for HistoryError {
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_passing())
+    }
+}
+
+impl Passing for RewindError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_passing(),
+            Self::History(error) => error.is_passing(),
+            Self::NotFailed { .. } | Self::Encode { .. } => false,
+        }
+    }
+}
+
 /// What an instance was started with.
 pub(crate) async fn start_of(client: &Client, id: &InstanceId) -> Result<Start> {
+    let start = Start::read(input_of(client, id).await?);
+    let unreadable = |why: reenact::OrchestrationError| Error::Unreadable {
+        instance: id.clone(),
+        reason: why.to_string(),
+    };
+    start.map_err(unreadable)
+}
+
+async fn input_of(client: &Client, id: &InstanceId) -> Result<Box<RawValue>> {
     let page = client.history_page(id, None, 1).await?;
     let input = page.events.into_iter().next().and_then(|first| match first.event {
-        Event::ExecutionStarted { input, .. } => input.decode::<Box<RawValue>>().ok(),
+        Event::ExecutionStarted { input, .. } => input.decode().ok(),
         _ => None,
     });
-    let unreadable = |reason: String| Error::Unreadable { instance: id.clone(), reason };
-    let input = input.ok_or_else(|| unreadable("its first event is no start".to_owned()))?;
-    Start::read(input).map_err(|why| unreadable(why.to_string()))
+    let reason = "its first event is no start".to_owned();
+    input.ok_or_else(|| Error::Unreadable { instance: id.clone(), reason })
 }
 
 /// Terminates an instance, and those below it if wanted. One that is gone or has ended stays as it is.
-pub(crate) async fn terminate(client: &Client, wanted: Terminated) -> Result<()> {
+pub(crate) async fn terminate(client: &Client, wanted: &Terminated) -> Result<()> {
     let Terminated { instance, reason, recursive } = wanted;
-    let id = InstanceId::new(&instance)?;
-    end(client, &id, &reason).await?;
-    if recursive {
+    let id = InstanceId::new(instance)?;
+    end(client, &id, reason).await?;
+    if *recursive {
         for id in below(client, &id).await? {
-            end(client, &id, &reason).await?;
+            end(client, &id, reason).await?;
         }
     }
     Ok(())
@@ -104,22 +161,21 @@ pub(crate) async fn below(client: &Client, id: &InstanceId) -> Result<Vec<Instan
 }
 
 /// Removes an instance that has ended, so that another can have its id.
-pub(crate) async fn free_id(client: &Client, id: &InstanceId) -> Result<(), ActivityError> {
+pub(crate) async fn free_id(client: &Client, id: &InstanceId) -> Result<()> {
     loop {
         match client.purge(id).await {
-            Ok(()) | Err(Error::NotFound { .. }) => return Ok(()),
+            Err(Error::NotFound { .. }) => return Ok(()),
             // Others have yet to hear of its end.
             Err(Error::NotTold { .. }) => tokio::time::sleep(AGAIN_AFTER).await,
-            Err(error @ Error::NotFinished { .. }) => return Err(ActivityError::fatal(error)),
-            Err(error) => return Err(ActivityError::retryable(error)),
+            purged => return purged,
         }
     }
 }
 
 /// Starts an orchestration for an entity. The same start counts once.
-pub(crate) async fn start_for_entity(shared: &Shared, start: EntityStart) -> Result<()> {
+pub(crate) async fn start_for_entity(shared: &Shared, start: &EntityStart) -> Result<()> {
     let client = shared.client().await;
-    let EntityStart { instance, name, version, input, at } = start;
+    let EntityStart { instance, name, version, input, at } = start.clone();
     let is_rust = shared.names().is_orchestration(&name);
     let start = Start { input, version, scheduled: at, ..Start::default() };
     let input = if is_rust { start.write_plain() } else { start.write() };
@@ -141,35 +197,37 @@ pub(crate) async fn watch_child(
     let client = shared.client().await;
     let WatchedChild { instance, name, start, reason } = child;
     let id = InstanceId::new(&instance).map_err(ActivityError::fatal)?;
-    let state = match client.get_status(&id).await {
-        Ok(status) => Some(status.state),
-        Err(Error::NotFound { .. }) => None,
-        Err(error) => return Err(ActivityError::retryable(error)),
-    };
-    match state {
+    let state = patiently(async || match client.get_status(&id).await {
+        Ok(status) => Ok(Some(status.state)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    });
+    match state.await.map_err(ActivityError::fatal)? {
         None => {
-            let started = client.start_new_by_name::<Text>(&name, &start).id(&id).or_attach();
-            started.await.map(drop).map_err(ActivityError::retryable)?;
+            let start = async || {
+                let child = client.start_new_by_name::<Text>(&name, &start);
+                child.id(&id).or_attach().await.map(drop)
+            };
+            patiently(start).await.map_err(ActivityError::fatal)?;
         }
         Some(InstanceState::Failed) => {
-            let rewound = rewind(shared, &client, &id, reason).await;
-            rewound.map_err(|error| ActivityError::retryable(error.to_string()))?;
+            let rewound = patiently(|| rewind(shared, &client, &id, reason.clone())).await;
+            match rewound {
+                // An attempt before this one has rewound it.
+                Ok(()) | Err(RewindError::NotFailed { .. }) => {}
+                Err(error) => return Err(ActivityError::fatal(error.to_string())),
+            }
         }
         Some(_) => {}
     }
-    match client.instance::<Text>(&id).result().await {
+    match patiently(async || client.instance::<Text>(&id).result().await).await {
         Ok(result) => Ok(Ended::Completed { result }),
-        Err(error) => failure_of(error).map(|failure| Ended::Failed { failure }),
-    }
-}
-
-fn failure_of(error: Error) -> Result<Failure, ActivityError> {
-    match error {
-        Error::Failed { source, .. } => Ok(Failure::from(&source)),
-        error if matches!(error.kind(), ErrorKind::Stopped) => {
-            Ok(Failure::new("Terminated", error.to_string()))
+        Err(Error::Failed { source, .. }) => Ok(Ended::Failed { failure: Failure::from(&source) }),
+        Err(error) => {
+            let is_stopped = error.kind() == ErrorKind::Stopped;
+            let kind = if is_stopped { "Terminated" } else { "ChildLost" };
+            Ok(Ended::Failed { failure: Failure::new(kind, error.to_string()) })
         }
-        error => Err(ActivityError::retryable(error)),
     }
 }
 
@@ -282,15 +340,7 @@ pub(crate) async fn restart(
     status: &InstanceStatus,
     is_new: bool,
 ) -> Result<InstanceId> {
-    let page = client.history_page(&status.id, None, 1).await?;
-    let input = page.events.into_iter().next().and_then(|first| match first.event {
-        Event::ExecutionStarted { input, .. } => input.decode::<Box<RawValue>>().ok(),
-        _ => None,
-    });
-    let Some(input) = input else {
-        let reason = "its first event is no start".to_owned();
-        return Err(Error::Unreadable { instance: status.id.clone(), reason });
-    };
+    let input = input_of(client, &status.id).await?;
     let started = client.start_new_by_name::<Text>(status.name.as_str(), &input);
     let started = match is_new {
         true => started,
@@ -323,4 +373,27 @@ pub(crate) fn now() -> Timestamp {
 /// Whether an orchestration of that name is none to clients: it is an entity, or an activity on its own.
 pub(crate) fn is_hidden(name: &Name) -> bool {
     name.as_str().starts_with('@') || name.as_str() == DETACHED
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn gone() -> Error {
+        Error::NotFound { instance: InstanceId::new("i").unwrap() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_passes_is_waited_for_and_nothing_else() {
+        let busy = || Error::Interrupted { instance: InstanceId::new("i").unwrap() };
+        let answers = RefCell::new(vec![Ok(7), Err(busy()), Err(Error::ShuttingDown), Err(busy())]);
+        let next = async || answers.borrow_mut().pop().unwrap();
+        assert_eq!(patiently(next).await.unwrap(), 7);
+
+        *answers.borrow_mut() = vec![Ok(7), Err(gone())];
+        assert!(matches!(patiently(next).await, Err(Error::NotFound { .. })));
+        assert_eq!(answers.borrow().len(), 1, "it is not tried again");
+    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::activities;
 use crate::events::Encoded;
+use crate::instances::patiently;
 use crate::interpreter::{self, Run, Surroundings};
 use crate::names::Names;
 use crate::workers::{Asked, Workers};
@@ -121,8 +122,8 @@ impl Shared {
             Some(found) => found,
             None => {
                 let client = self.client().await;
-                let run = replay(&self.names, &client, instance).await;
-                let run = run.map_err(|why| ActivityError::retryable(why.to_string()))?;
+                let run = patiently(|| replay(&self.names, &client, instance)).await;
+                let run = run.map_err(|why| ActivityError::fatal(why.to_string()))?;
                 let question = run.question(number);
                 let gone =
                     || ActivityError::fatal(format!("`{instance}` does not ask question {number}"));

@@ -162,7 +162,7 @@ impl Hub {
         let reason = request.output.unwrap_or_default();
         let wanted =
             Terminated { instance: request.instance_id, reason, recursive: request.recursive };
-        terminate(&self.client, wanted).await.map_err(status_of)?;
+        terminate(&self.client, &wanted).await.map_err(status_of)?;
         Ok(proto::TerminateResponse {})
     }
 
