@@ -98,18 +98,23 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         archived: &Answers,
     ) -> Result<Ordered<Vec<InstanceId>>, ProviderError> {
         let instances: BTreeSet<_> = instances.iter().collect();
-        let (mut there, mut unknown) = (Vec::with_capacity(instances.len()), Vec::new());
+        let (mut there, mut asked) = (Vec::with_capacity(instances.len()), Vec::new());
+        let mut is_known = true;
         for instance in instances {
-            let known = self.known(instance).or_else(|asking| {
-                archived.of(asking, instance).cloned().ok_or_else(|| instance.clone())
-            });
-            match known {
+            match self.known(instance) {
                 Ok(summary) => there.extend(summary),
-                Err(instance) => unknown.push(instance),
+                Err(asking) => {
+                    match archived.of(asking, instance) {
+                        Some(summary) => there.extend(summary.clone()),
+                        None => is_known = false,
+                    }
+                    asked.push(instance.clone());
+                }
             }
         }
-        if !unknown.is_empty() {
-            return Ok(Ordered::AskFirst(unknown));
+        if !is_known {
+            // Also those that were answered: new answers take the place of these.
+            return Ok(Ordered::AskFirst(asked));
         }
         if let Some(other) = there.iter().find(|summary| !summary.is_over()) {
             let reason = format!("instance {} is not over", other.instance);

@@ -8,7 +8,7 @@ use super::model::Model;
 use super::{FakeOpened, FakeShard, World, id, turn};
 use crate::InstanceState::{self, Completed, Failed, Running};
 use crate::archive::{Archive, Question};
-use crate::journaled::shard::{Answers, ArchivingLock, Ordered};
+use crate::journaled::shard::{Answers, ArchivingLock, Opened, Ordered};
 use crate::{Batch, ProviderError, TurnRecord};
 
 /// One thing that is done.
@@ -139,4 +139,30 @@ fn what_was_done_is_seen_at_each_step_and_after_a_crash_that_follows() {
     }
     let names = world.disk.names();
     assert!(!names.contains(&"segment-000000000001".to_owned()), "it was freed: {names:?}");
+}
+
+#[test]
+fn a_purge_during_which_a_flush_ends_asks_again_and_comes_to_an_end() {
+    let mut process = Process::start(&World::new()).unwrap();
+    let over = |label| Step::Append(vec![turn(label, 1, 0, InstanceState::Completed)]);
+    for step in [over("archived"), Step::Freeze, Step::Flush, over("frozen"), Step::Freeze] {
+        process.carry_out(&step).unwrap();
+    }
+    let Process { shard, opened, archiving, .. } = &mut process;
+    let Opened { writer, flusher } = opened.as_mut().unwrap();
+    let (instances, epoch) = ([id("archived"), id("frozen")], shard.state().ownership.newest());
+    let mut times = 0;
+    let purge = |archived: &Answers| {
+        times += 1;
+        assert!(times <= 3, "the archive is asked again and again");
+        let purged = writer.purge(&instances, archived, epoch);
+        // After the first answer, and before the question that it leads to.
+        flusher.flush(archiving, &|| true)?;
+        purged
+    };
+    order(shard, purge).unwrap();
+    assert_eq!(times, 3);
+    for instance in &instances {
+        assert!(matches!(shard.known(instance), Ok(None)), "{instance} has gone");
+    }
 }
