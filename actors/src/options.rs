@@ -68,6 +68,9 @@ pub struct HostOptions {
     pub(crate) replace_threads_after: Duration,
     pub(crate) max_host_deaths: u32,
     pub(crate) dormant: bool,
+    /// What the host draws follows from it, and the host uses no thread but the one of its runtime.
+    pub(crate) reproducible: Option<u64>,
+    pub(crate) renews_leases: bool,
 }
 
 /// What happens when the host is at a limit and accepts nothing more.
@@ -370,6 +373,25 @@ impl HostOptions {
         self.max_host_deaths = max_host_deaths;
         self
     }
+
+    /// For tests in virtual time, which are to do the same each time: the ids, keys and seeds that the host draws follow
+    /// from `seed`, and nothing of it is on another thread than the runtime on which it is started: no watchdog, and no
+    /// threads for activities that block. That runtime must be of tokio's kind `current_thread`. Two hosts with one seed
+    /// draw the same ids, so hosts of one store, also one after the other, need different seeds.
+    #[doc(hidden)]
+    pub const fn reproducible(mut self, seed: u64) -> Self {
+        self.reproducible = Some(seed);
+        self.threads = ShardThreads::OnCallersRuntime;
+        self
+    }
+
+    /// For tests in virtual time: a host that has its store for itself need not wake every few seconds of a year to renew
+    /// its leases. Another host can take its shards as soon as they have run out.
+    #[doc(hidden)]
+    pub const fn without_renewals(mut self) -> Self {
+        self.renews_leases = false;
+        self
+    }
 }
 
 impl Default for HostOptions {
@@ -399,6 +421,8 @@ impl Default for HostOptions {
             replace_threads_after: DEFAULT_REPLACE_THREADS_AFTER,
             max_host_deaths: DEFAULT_MAX_HOST_DEATHS,
             dormant: false,
+            reproducible: None,
+            renews_leases: true,
         }
     }
 }

@@ -299,11 +299,16 @@ impl Registry {
         for name in names {
             let name = Name::new(name)?;
             match self.activities.get_mut(&name) {
-                Some(code) => code.set_blocking(),
+                Some(code) => code.set_blocking(true),
                 None => return Err(Error::UnknownActivity { name }),
             }
         }
         Ok(())
+    }
+
+    /// Also those that say that they block run where all others do.
+    pub(crate) fn set_none_blocking(&mut self) {
+        self.activities.values_mut().for_each(|code| code.set_blocking(false));
     }
 
     /// The names of the activities that block.

@@ -289,6 +289,21 @@ impl Routes {
         shards.map(|actors| actors.len()).sum()
     }
 
+    /// The actors of all instances in memory, in the order of their ids.
+    pub(crate) fn all_actors(&self) -> Vec<ActorRef<InstanceMessage>> {
+        let mut all = BTreeMap::new();
+        for shard in 0..self.shards() {
+            let actors = self.actors(ShardId(shard));
+            all.extend(
+                actors
+                    .iter()
+                    .flat_map(|actors| actors.iter())
+                    .map(|(id, actor)| (id.clone(), actor.clone())),
+            );
+        }
+        all.into_values().collect()
+    }
+
     /// Number of instances of a shard in memory.
     pub(crate) fn in_memory_of(&self, shard: ShardId) -> usize {
         self.actors(shard).map_or(0, |actors| actors.len())

@@ -1,5 +1,7 @@
 //! A running host, as a program holds it.
 
+mod activities;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use self::activities::{activity_runtimes, limits};
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::answers::ClientRuntimes;
@@ -30,9 +33,10 @@ use crate::local_delivery::LocalDelivery;
 use crate::message::ShardMessage;
 use crate::metrics::{HostRecorder, Labels};
 use crate::new_shards::NewShards;
-use crate::options::{ActivityThreads, HostOptions, MAX_BLOCKING_THREADS};
+use crate::options::HostOptions;
 use crate::registry::Registry;
 use crate::routes::Routes;
+use crate::seeds::Seeds;
 use crate::stalls::Stalled;
 use crate::store::Store;
 use crate::tags::TagReceiver;
@@ -40,9 +44,7 @@ use crate::task::Tasks;
 use crate::telemetry::{host_ends, host_has_ended, host_has_started};
 use crate::threads::Threads;
 use crate::waiters::Waiters;
-use crate::workers::pool::BlockingPool;
-use crate::workers::runs_on::ActivityRuntimes;
-use crate::workers::{Limits, Workers};
+use crate::workers::Workers;
 
 /// The least time that a shutdown has for commands that are under way when its activities took all of
 /// its time; and how long a host that ends waits for its actors.
@@ -111,11 +113,13 @@ impl Runtime {
         let registry = Arc::new(registry);
         let routes = Routes::new(provider.shards(), threads.clone());
         let gate = Gate::new(provider, recorder.store.clone());
-        let store = store(provider, &gate, &recorder);
+        let store = store(provider, &gate, &recorder, options.reproducible);
         let clients = ClientRuntimes::new(threads.are_own());
         let held_up = clients.clone();
         let on_hold = move || held_up.deliver_or_return();
-        routes.stalls.begin(&options, store.clock.clone(), on_hold);
+        if options.reproducible.is_none() {
+            routes.stalls.begin(&options, store.clock.clone(), on_hold);
+        }
         let workers = Workers::new(
             registry.clone(),
             &recorder,
@@ -310,7 +314,9 @@ impl Runtime {
             close(&self.host).await;
             // Only activities that were cut off are left on the threads.
             let threads = self.host.threads.clone();
-            let _ = tokio::task::spawn_blocking(move || threads.end(LEAST_DRAIN)).await;
+            if threads.are_own() {
+                let _ = tokio::task::spawn_blocking(move || threads.end(LEAST_DRAIN)).await;
+            }
         } else if is_shared && self.host.routes.stalls.all().is_empty() {
             // No caller waits until such a store is free. A lease that is being acquired can still be given
             // up.
@@ -364,46 +370,6 @@ impl Drop for Starting {
     }
 }
 
-/// The limits on how many activities run at a time; those that block are counted separately.
-fn limits(registry: &mut Registry, options: &HostOptions, payload_bytes: usize) -> Result<Limits> {
-    registry.set_blocking(&options.blocking_activities)?;
-    Ok(Limits {
-        at_a_time: options.max_activities.max(1),
-        grace: options.cancellation_grace,
-        of_names: registry.activity_limits(&options.max_activities_of)?,
-        blocking: options.max_blocking_activities.clamp(1, MAX_BLOCKING_THREADS),
-        payload_bytes,
-    })
-}
-
-/// The runtimes for activities: the caller's, and threads for activities that block, if there are any.
-fn activity_runtimes(
-    registry: &Registry,
-    options: &HostOptions,
-    blocking: usize,
-) -> Result<ActivityRuntimes> {
-    let callers = match &options.activity_threads {
-        ActivityThreads::On(runtime) if has_ended(runtime) => {
-            return Err(Error::ActivityRuntimeEnded);
-        }
-        ActivityThreads::On(runtime) => Some(runtime.clone()),
-        ActivityThreads::WithTheirShard => None,
-    };
-    let blocks = registry.blocking().next().is_some();
-    let pool = blocks.then(|| BlockingPool::begin(blocking)).transpose()?;
-    Ok(ActivityRuntimes::new(callers, pool))
-}
-
-/// Whether a runtime takes no tasks any more.
-fn has_ended(runtime: &Handle) -> bool {
-    // There is no other way to ask. A runtime that has ended drops a task at once; one that runs may do so
-    // only after the task was aborted.
-    let probe = runtime.spawn(std::future::pending::<()>());
-    let has_ended = probe.is_finished();
-    probe.abort();
-    has_ended
-}
-
 /// Joins the hosts that share the store, if it is shared. Its background tasks run on the thread of the
 /// host.
 async fn join(
@@ -453,6 +419,9 @@ async fn until_gone(actors: &Weak<SharedByActors>, gone: &Notify) {
 
 /// Releases the store. That may take as long as a write that is under way.
 async fn close(host: &Arc<HostContext>) {
+    if host.options.reproducible.is_some() {
+        return host.gate.close();
+    }
     let closing = host.clone();
     let closed = tokio::task::spawn_blocking(move || closing.gate.close()).await;
     if closed.is_err() {
@@ -462,13 +431,18 @@ async fn close(host: &Arc<HostContext>) {
 }
 
 /// The store of a host. What passes its queues is counted.
-fn store(provider: &dyn Provider, gate: &Arc<Gate>, recorder: &HostRecorder) -> Arc<Store> {
+fn store(
+    provider: &dyn Provider,
+    gate: &Arc<Gate>,
+    recorder: &HostRecorder,
+    seed: Option<u64>,
+) -> Arc<Store> {
     let counted = |sharing| -> Arc<dyn Sharing> {
         CountedQueues::new(sharing, recorder.queues.clone(), recorder.store.clone())
     };
     let sharing = provider.sharing().map(counted);
-    let queues = recorder.queues.clone();
-    Arc::new(Store::through(gate.clone(), gate.clone(), sharing.map(|one| (one, queues)), provider))
+    let sharing = sharing.map(|one| (one, recorder.queues.clone()));
+    Arc::new(Store::through(gate.clone(), gate.clone(), sharing, provider, Seeds::new(seed)))
 }
 
 /// The counters of a host.

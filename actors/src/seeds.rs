@@ -4,25 +4,39 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use reenact_core::{InstanceId, InvalidName, Timestamp};
+use reenact_core::{InstanceId, InvalidName, Timestamp, number_of_seed};
 use uuid::Builder;
 
-/// Seeds and ids: the process's random keys (drawn from the system once), hashed with a counter.
-/// No system call for each instance.
+/// Seeds and ids: keys, hashed with a counter. No system call for each instance.
 #[derive(Debug)]
 pub(crate) struct Seeds {
-    keys: RandomState,
+    keys: Keys,
     drawn: AtomicU64,
 }
 
+#[derive(Debug)]
+enum Keys {
+    /// The process's random keys, drawn from the system once.
+    Random(RandomState),
+    /// The numbers are the same in each run.
+    Seed(u64),
+}
+
 impl Seeds {
-    pub(crate) fn new() -> Self {
-        Self { keys: RandomState::new(), drawn: AtomicU64::new(0) }
+    /// What is drawn follows from the seed, if there is one.
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        let keys = seed.map_or_else(|| Keys::Random(RandomState::new()), Keys::Seed);
+        Self { keys, drawn: AtomicU64::new(0) }
     }
 
     pub(crate) fn next(&self) -> u64 {
+        let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let number = match &self.keys {
+            Keys::Random(keys) => keys.hash_one(drawn),
+            Keys::Seed(seed) => number_of_seed(*seed, drawn),
+        };
         // The highest is kept free, for runs without code.
-        self.keys.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed)) >> 1
+        number >> 1
     }
 
     /// A text that nothing else has, for what has no key of its own.

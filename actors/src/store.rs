@@ -39,18 +39,20 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
         let sharing = provider.sharing().map(|sharing| (sharing, Arc::default()));
-        Self::through(provider.histories(), provider.leases(), sharing, provider)
+        Self::through(provider.histories(), provider.leases(), sharing, provider, Seeds::new(None))
     }
 
-    /// The same, of which a part is reached through something else; with what counts the messages that are requeued.
+    /// The same, of which a part is reached through something else; with what counts the messages that are requeued,
+    /// and what it draws.
     pub(crate) fn through(
         histories: Arc<dyn HistoryStore>,
         leases: Arc<dyn ShardLease>,
         sharing: Option<(Arc<dyn Sharing>, Arc<QueueRecorder>)>,
         provider: &dyn Provider,
+        seeds: Seeds,
     ) -> Self {
         let directory = provider.directory();
-        let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(Seeds::new()));
+        let (shards, clock, seeds) = (provider.shards(), provider.timers(), Arc::new(seeds));
         let queue_client = sharing.map(|(sharing, recorder)| QueueClient {
             shards,
             router: sharing.router(),

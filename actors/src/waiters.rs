@@ -198,9 +198,12 @@ impl<T: Clone + Send + 'static> Waiting<T> {
         those.into_iter().for_each(|client| client.notify(what));
     }
 
+    /// In the order of their ids: that of the tables is random.
     fn instances(&self) -> Vec<InstanceId> {
         let of_shard = |table: &Table<T>| lock(table).keys().cloned().collect::<Vec<_>>();
-        self.shards.iter().flat_map(of_shard).collect()
+        let mut instances: Vec<_> = self.shards.iter().flat_map(of_shard).collect();
+        instances.sort_unstable();
+        instances
     }
 
     fn close(&self) {

@@ -190,6 +190,8 @@ pub use output::DurableOutput;
 pub use parked::ParkedExecution;
 pub use payload::{Payload, PayloadError};
 pub use published::PublishedValues;
+#[doc(hidden)]
+pub use random::number_of_seed;
 pub use receipt::{Receipt, Sealed};
 pub use remote::{
     ActivityToken, IdReuse, InvalidActivityToken, RemoteActivity, RemoteCommand, RemoteEvent,

@@ -19,6 +19,13 @@ impl SplitMix64 {
     }
 }
 
+/// The number that a seed gives at a place: the same in every process. For runtimes whose tests are to be repeated
+/// exactly.
+pub fn number_of_seed(seed: u64, place: u64) -> u64 {
+    let start = SplitMix64::new(seed).next();
+    SplitMix64::new(start ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15)).next()
+}
+
 /// The seed of the execution that follows one of this seed. Not one of the numbers that this one draws. The
 /// highest bit stays free, as it is in the seeds of shells.
 pub(crate) fn next_seed(seed: u64) -> u64 {

@@ -89,8 +89,8 @@ impl ActivityCode {
         self.is_blocking
     }
 
-    pub(crate) const fn set_blocking(&mut self) {
-        self.is_blocking = true;
+    pub(crate) const fn set_blocking(&mut self, is_blocking: bool) {
+        self.is_blocking = is_blocking;
     }
 
     /// Whether it only waits for another process, so that no host dies of it.

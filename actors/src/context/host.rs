@@ -228,6 +228,10 @@ impl HostContext {
                 supervisor.kill();
             }
         }
+        if self.options.reproducible.is_some() {
+            // Their supervisors would end them in a random order.
+            self.routes.all_actors().iter().for_each(|actor| actor.kill());
+        }
         self.tasks.end();
     }
 

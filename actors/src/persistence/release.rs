@@ -178,9 +178,12 @@ impl Releases {
 
 impl Drop for Releases {
     fn drop(&mut self) {
-        for step in self.under_way.drain().flat_map(|(_, steps)| steps) {
-            if let Step::Answer(answer, receipt) = step {
-                answer.give(&receipt);
+        // In the order of their turns: that of the table is random.
+        for instance in std::mem::take(&mut self.turns) {
+            for step in self.under_way.remove(&instance).into_iter().flatten() {
+                if let Step::Answer(answer, receipt) = step {
+                    answer.give(&receipt);
+                }
             }
         }
     }

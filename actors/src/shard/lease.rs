@@ -1,5 +1,6 @@
 //! Keeps the lease of a shard: acquires it at the start, and renews it as long as the shard is up.
 
+use std::future::pending;
 use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
@@ -51,6 +52,9 @@ pub(super) fn renewals(myself: &ActorRef<ShardMessage>, host: &HostRef, lease: L
     let lost = end_for_panic(&myself, "the renewal of its lease");
     let renew = async move {
         let mut lease = lease;
+        if !host.options.renews_leases {
+            return pending().await;
+        }
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
             match host.leases.renew(&lease).await {

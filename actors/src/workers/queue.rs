@@ -186,16 +186,18 @@ impl<K: Copy + Ord, T> FairQueue<K, T> {
         waiting.map(|(name, of_name)| (name.clone(), of_name.tasks)).collect()
     }
 
-    /// Takes out all waiting tasks.
+    /// Takes out all waiting tasks, in the order of names and instances.
     pub(crate) fn clear(&mut self) -> Vec<T> {
         self.turns.clear();
         self.waiting = 0;
-        let waiting = self.names.values_mut().flat_map(|of_name| {
+        let mut names: Vec<_> = self.names.iter_mut().collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        let waiting = names.into_iter().flat_map(|(_, of_name)| {
             (of_name.has_turn, of_name.tasks, of_name.empty) = (false, 0, 0);
             of_name.turns.clear();
-            of_name.waiting.drain().flat_map(|(_, tasks)| tasks.into_values())
+            BTreeMap::from_iter(of_name.waiting.drain()).into_values()
         });
-        waiting.collect()
+        waiting.flat_map(BTreeMap::into_values).collect()
     }
 }
 
