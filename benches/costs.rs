@@ -24,7 +24,8 @@ use table::line;
 use tokio::runtime::{Builder, Runtime};
 use workloads::{Workload, host_with};
 
-const WORKLOADS: [Workload; 2] = [Workload::Noop, Workload::Sequence];
+const WORKLOADS: [Workload; 5] =
+    [Workload::Noop, Workload::Sequence, Workload::Event, Workload::Update, Workload::EntityCall];
 
 const OUTSTANDING: [u64; 2] = [1, 64];
 

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use reenact_core::{InstanceId, InvalidName, Timestamp, number_of_seed};
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 /// Seeds and ids: keys, hashed with a counter. No system call for each instance.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ impl Seeds {
 
     /// A text that nothing else has, for what has no key of its own.
     pub(crate) fn unique(&self) -> String {
-        format!("{:016x}{:016x}", self.next(), self.next())
+        let number = Uuid::from_u64_pair(self.next(), self.next());
+        number.simple().encode_lower(&mut [0; 32]).to_owned()
     }
 
     /// A version 7 UUID: ids of later instances are greater.

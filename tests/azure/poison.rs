@@ -23,7 +23,7 @@ const SHARDS: u32 = 2;
 const VISIBILITY_TIME: Duration = Duration::from_secs(1);
 
 /// Longer than anything here takes.
-const HANGS: Duration = Duration::from_secs(30);
+const HANGS: Duration = Duration::from_secs(180);
 
 /// How often it is looked whether something has come into quarantine.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

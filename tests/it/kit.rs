@@ -21,8 +21,8 @@ pub(crate) use gate::Gate;
 /// An hour, for manual clocks.
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Longer than any test takes; a test that waits longer hangs.
-const HANGS: Duration = Duration::from_secs(30);
+/// Longer than any test takes, also where ten programs share two processors; a test that waits longer hangs.
+const HANGS: Duration = Duration::from_secs(180);
 
 /// Awaits something that must happen.
 #[track_caller]

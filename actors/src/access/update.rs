@@ -135,7 +135,7 @@ impl Access {
     pub fn keyed(&self, update: ExternalEvent) -> Result<(ExternalEvent, EventKey)> {
         let key = match &update.key {
             Some(key) => key.clone(),
-            None => EventKey::new(format!("update {}", self.store().seeds.unique()))?,
+            None => EventKey::new(["update ", &self.store().seeds.unique()].concat())?,
         };
         Ok((ExternalEvent { key: Some(key.clone()), ..update }, key))
     }

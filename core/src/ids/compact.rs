@@ -94,9 +94,15 @@ fn read_number(text: &str) -> Option<([u8; 16], &str)> {
 
 /// A number of 16 digits, all small.
 fn read_half(digits: &str) -> Option<u64> {
-    let is_small = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-    let is_number = digits.len() == 16 && digits.bytes().all(is_small);
-    is_number.then(|| u64::from_str_radix(digits, 16).ok())?
+    let add = |number: u64, digit: u8| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    };
+    if digits.len() == 16 { digits.bytes().try_fold(0, add) } else { None }
 }
 
 #[cfg(test)]

@@ -39,8 +39,17 @@ pub(super) fn check(what: &'static str, text: &str, limit: usize) -> Result<(), 
     if text.len() > limit {
         return Err(InvalidName::TooLong { what, bytes: text.len(), limit });
     }
+    if is_plain(text) {
+        return Ok(());
+    }
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((at, character)) => Err(InvalidName::ControlCharacter { what, character, at }),
         None => Ok(()),
     }
+}
+
+/// Whether it has only printable characters of ASCII, as nearly all have. Looks at all bytes, many at a time: texts
+/// are checked whenever a turn is read.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
 }

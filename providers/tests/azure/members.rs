@@ -13,7 +13,7 @@ use crate::faulty::{FaultyPort, Wrong};
 use crate::scenario::Ground;
 
 /// Longer than anything here takes.
-const HANGS: Duration = Duration::from_secs(30);
+const HANGS: Duration = Duration::from_secs(180);
 
 async fn open(port: &FaultyPort, clock: &ManualClock, lease_time: Duration) -> Azure {
     let ground = Ground::new(Arc::new(port.clone()), "the-hub", clock.clone());

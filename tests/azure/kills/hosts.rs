@@ -14,7 +14,7 @@ use reenact::providers::azure::sdk;
 use super::worker::{self, Order};
 
 /// Longer than anything here takes.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_secs(180);
 
 /// How often it is looked who has the shards.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ use super::worker::{self, STEPS, event, id, name_of_event, order};
 const AT_ONCE: u64 = 6;
 
 /// Longer than anything here takes.
-const HANGS: Duration = Duration::from_secs(90);
+const HANGS: Duration = Duration::from_secs(180);
 
 /// How long to wait before a client tries again what the store has refused.
 const AGAIN: Duration = Duration::from_millis(100);
