@@ -13,6 +13,7 @@ mod external_events;
 mod instances;
 mod local;
 mod lock;
+mod memory;
 mod patched;
 mod publish;
 mod raw_updates;

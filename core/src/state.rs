@@ -112,6 +112,8 @@ pub(crate) struct State {
     /// is new.
     patches: BTreeMap<Name, bool>,
     last_id: u64,
+    /// What the code says that it holds itself.
+    pub(crate) code_bytes: usize,
     strict: bool,
     /// Whether it has had local activities: most have none, and pay nothing for them.
     has_local_tasks: bool,
@@ -151,6 +153,7 @@ impl State {
             last_cancellation: 0,
             patches: BTreeMap::new(),
             last_id: 0,
+            code_bytes: 0,
             strict,
             has_local_tasks: false,
             activities,
@@ -206,6 +209,7 @@ impl State {
     /// left: they may be its own.
     pub(crate) fn begin_anew(&mut self) -> Vec<Waker> {
         self.patches.clear();
+        self.code_bytes = 0;
         self.lock = None;
         self.last_cancellation = 0;
         self.forget_refusals();
@@ -226,7 +230,8 @@ impl State {
             status + self.published.bytes() + self.streams.held_bytes() + self.attributes.bytes();
         let children = self.children.as_ref().map_or(0, |children| children.held_bytes());
         let others = self.outbox.held_bytes() + children;
-        self.buffer.held_bytes() + others + shown + self.updates.held_bytes()
+        let code = self.code_bytes;
+        self.buffer.held_bytes() + others + shown + self.updates.held_bytes() + code
     }
 
     /// Number of events in the log, without those that were superseded.

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reenact::{
-    ActivityContext, ActivityError, HostBuilder, InstanceId, OrchestrationContext,
-    OrchestrationError,
-};
+use reenact::{ActivityContext, ActivityError, HostBuilder, InstanceId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::decision::{Call, Decision};
+use crate::detached;
 use crate::entities::{EntityDone, EntityStart, EntityWork, WorkerEntity};
 use crate::failure::Failure;
 use crate::instances::{free_id, patiently, start_for_entity, terminate, watch_child};
@@ -46,13 +44,6 @@ pub(crate) struct CallDetails {
 struct Wrapped {
     #[serde(rename = "durabletask.call")]
     call: CallDetails,
-}
-
-/// An activity in an instance of its own.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Detached {
-    pub(crate) name: String,
-    pub(crate) call: CalledActivity,
 }
 
 /// An instance that is to be terminated.
@@ -112,7 +103,7 @@ impl CalledActivity {
 pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
     let [decide, operate, act, ending, freeing, watching, starting] =
         std::array::from_fn(|_| shared.clone());
-    host.register_orchestration(DETACHED, run_detached)
+    host.register_orchestration(DETACHED, detached::run)
         .register_activity(DECIDE, move |ctx: ActivityContext, number: u32| {
             let shared = decide.clone();
             async move { decided(&shared, ctx, number).await }
@@ -151,14 +142,6 @@ pub(crate) fn add_to(host: HostBuilder, shared: &Arc<Shared>) -> HostBuilder {
         })
         .dynamic_entity::<WorkerEntity>()
         .remote_activities(&[DECIDE, FREE_ID, OPERATE, START, TERMINATE, WATCH_CHILD])
-}
-
-async fn run_detached(
-    ctx: OrchestrationContext,
-    detached: Detached,
-) -> Result<Text, OrchestrationError> {
-    let Detached { name, call } = detached;
-    Ok(ctx.call_activity_by_name(name.as_str(), &call).await?)
 }
 
 async fn decided(

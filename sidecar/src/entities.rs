@@ -1,11 +1,12 @@
 //! Entities whose operations are code of other languages.
 
 use reenact::attributes::{EntityCaller, EntityOperations, EntityTarget, Operation, Outcome, When};
-use reenact::{Entity, EntityContext, InstanceId, Timestamp};
+use reenact::{ChildOptions, Entity, EntityContext, InstanceId, OrchestrationByName, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::detached::Detached;
 use crate::failure::Failure;
-use crate::names::{OPERATE, START};
+use crate::names::{DETACHED, OPERATE, START};
 use crate::text::Text;
 
 /// The state of an entity of a worker, as the worker has written it.
@@ -103,7 +104,7 @@ impl Entity for WorkerEntity {
             return Outcome::refused(&failure);
         }
         for action in done.actions {
-            send(&ctx, action).await;
+            send(&ctx, action);
         }
         if done.state.is_none() {
             ctx.delete();
@@ -113,25 +114,27 @@ impl Entity for WorkerEntity {
     }
 }
 
-async fn send(ctx: &EntityContext, action: EntityAction) {
-    let failed = match action {
+/// Sends what an operation sends. It leaves together with the state that the operation leaves, so that nobody who hears of
+/// it sees the state before.
+fn send(ctx: &EntityContext, action: EntityAction) {
+    match action {
         EntityAction::Signal { entity, name, input, at } => {
             let when = at.map_or(When::Now, When::At);
             match InstanceId::new(&entity).ok().as_ref().and_then(parts_of) {
                 Some((entity_type, key)) => {
                     let to = ctx.entity_by_name(entity_type, key);
-                    to.signal(&name, &arguments(input), when).await.err().map(|e| e.to_string())
+                    drop(to.signal(&name, &arguments(input), when));
                 }
-                None => Some(format!("`{entity}` is not the id of an entity")),
+                None => ctx.trace(format!("a signal was not sent: `{entity}` is no entity")),
             }
         }
+        // The host starts it: it knows whether that is code in Rust, and can wait for the time.
         EntityAction::Start(start) => {
-            let started = ctx.call_activity_by_name::<_, ()>(START, &start).await;
-            started.err().map(|error| error.to_string())
+            // An id of its own: one that follows from that of the entity would be that of an entity.
+            let options = ChildOptions::new().id(ctx.new_guid().to_string());
+            let starter = OrchestrationByName::new(DETACHED, options);
+            drop(ctx.start_orchestration_by_name(starter, &Detached::new(START, &start)));
         }
-    };
-    if let Some(why) = failed {
-        ctx.trace(format!("an action of an operation was not done: {why}"));
     }
 }
 

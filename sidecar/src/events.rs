@@ -21,6 +21,11 @@ impl Encoded {
         self.0.clone()
     }
 
+    /// What it takes in memory, in bytes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.0.len()
+    }
+
     pub(crate) fn decode(&self) -> Result<HistoryEvent, prost::DecodeError> {
         HistoryEvent::decode(self.0.clone())
     }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use reenact::limits::MAX_STATUS_BYTES;
 use reenact::{
     ActivityError, AnyEvent, EventError, LockError, LockGuard, Name, OrchestrationContext,
     OrchestrationError, OrchestrationErrorKind,
@@ -25,7 +24,8 @@ pub(crate) use self::history::{History, Run};
 use crate::decision::{Decision, End, What};
 use crate::events::{event, orchestrator_completed, orchestrator_started};
 use crate::failure::Failure;
-use crate::names::{DECIDE, LARGE_OUTPUT, LARGE_STATUS, Names, RESUMED};
+use crate::large_status;
+use crate::names::{DECIDE, LARGE_OUTPUT, Names, RESUMED};
 use crate::proto::{self, HistoryEvent, HistoryEventEventType as Kind};
 use crate::start::Start;
 use crate::text::Text;
@@ -213,6 +213,7 @@ impl Interpreter {
         let now = self.ctx.now();
         let news = std::mem::take(&mut self.news);
         let number = self.run.show(std::iter::once(orchestrator_started(now)).chain(news));
+        self.ctx.set_held_bytes(self.run.held_bytes());
         let decision = self.ctx.schedule_activity_by_name::<_, Decision>(DECIDE, &number);
         self.inbox.push(Box::pin(async move { Arrival::Decided(decision.await) }));
         (self.is_deciding, self.is_due) = (true, false);
@@ -228,7 +229,7 @@ impl Interpreter {
         if let Some(status) = decision.status
             && self.status.as_ref().is_none_or(|before| before.as_json() != status.as_json())
         {
-            self.set_status(&status);
+            large_status::set(&self.ctx, &status);
             self.status = Some(status);
         }
         let ends = decision.actions.iter().any(|action| matches!(action.what, What::Complete(_)));
@@ -248,18 +249,8 @@ impl Interpreter {
         if !matches!(end, Some(End::ContinuedAsNew { .. })) {
             self.run.add(&orchestrator_completed(now));
         }
+        self.ctx.set_held_bytes(self.run.held_bytes());
         end
-    }
-
-    /// A large one is a published value: what lists show stays small.
-    fn set_status(&self, status: &Text) {
-        let bytes = status.as_json().len();
-        if bytes <= MAX_STATUS_BYTES {
-            self.ctx.unpublish(LARGE_STATUS);
-            return self.ctx.set_status(status);
-        }
-        self.ctx.publish(LARGE_STATUS, status);
-        self.ctx.set_status(&format!("{bytes} bytes, in the published value `{LARGE_STATUS}`"));
     }
 
     fn end(mut self, end: End) -> Result<Text, OrchestrationError> {

@@ -45,12 +45,14 @@
 mod activities;
 mod base64;
 mod decision;
+mod detached;
 mod entities;
 mod events;
 mod failure;
 mod guard;
 mod instances;
 mod interpreter;
+mod large_status;
 pub mod limits;
 mod names;
 pub mod proto;

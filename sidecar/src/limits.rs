@@ -11,6 +11,12 @@ pub const DEFAULT_PLACES: usize = 100;
 /// Largest message that is taken, in bytes, of those that may be larger than a payload: an answer with many actions.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Most bytes of all parts of one answer that comes in parts.
+pub const MAX_ANSWER_BYTES: usize = MAX_MESSAGE_BYTES;
+
+/// Most parts of one answer.
+pub const MAX_ANSWER_PARTS: usize = 10_000;
+
 /// How long a stream of work is silent before a sign of life goes over it.
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 

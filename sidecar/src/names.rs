@@ -17,8 +17,6 @@ pub(crate) const WATCH_CHILD: &str = "durabletask.watch_child";
 
 /// A call that its orchestration does not wait for runs in an instance of its own, with this orchestration.
 pub(crate) const DETACHED: &str = "durabletask.detached";
-/// The published value that is the custom status, where that is larger than a status may be.
-pub(crate) const LARGE_STATUS: &str = "durabletask.status";
 /// The event that has what an instance is to be terminated with, where that is longer than a reason may be.
 pub(crate) const LARGE_OUTPUT: &str = "durabletask.output";
 

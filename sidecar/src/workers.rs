@@ -4,6 +4,7 @@
 //! again when a stream breaks before the answer. The first answer counts.
 
 mod filter;
+mod parts;
 mod waiting;
 mod wire;
 
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use self::filter::Accepts;
+use self::parts::Parts;
+pub(crate) use self::parts::RefusedPart;
 use self::waiting::Waiting;
 pub(crate) use self::wire::SentWork;
 use crate::decision::Decision;
@@ -20,7 +23,7 @@ use crate::entities::{EntityDone, EntityWork};
 use crate::failure::Failure;
 use crate::interpreter::{History, Run};
 use crate::limits::{DEFAULT_PLACES, MAX_WORKERS};
-use crate::proto::GetWorkItemsRequest;
+use crate::proto::{GetWorkItemsRequest, OrchestratorResponse};
 use crate::start::Trace;
 use crate::text::Text;
 
@@ -114,8 +117,7 @@ struct Open {
     answer: oneshot::Sender<Answer>,
     /// Who has it.
     worker: Option<u64>,
-    /// The parts of an answer that comes in parts.
-    parts: Vec<crate::proto::OrchestratorResponse>,
+    parts: Parts,
 }
 
 #[derive(Debug)]
@@ -152,7 +154,7 @@ impl Workers {
             let mut state = self.lock();
             let id = state.next_number();
             state.waiting.push(&work, id);
-            state.open.insert(id, Open { work, answer, worker: None, parts: Vec::new() });
+            state.open.insert(id, Open { work, answer, worker: None, parts: Parts::default() });
             state.hand_out(&self.prefix);
             id
         };
@@ -219,18 +221,18 @@ impl Workers {
         self.find(is_it).map(|id| token(&self.prefix, id))
     }
 
-    /// Keeps a part of an answer. Returns all parts, in order, with the last.
+    /// Keeps a part of an answer. Returns the whole answer with the last.
     pub(crate) fn gather(
         &self,
         token: &str,
-        part: crate::proto::OrchestratorResponse,
-    ) -> Result<Option<Vec<crate::proto::OrchestratorResponse>>, UnknownWork> {
+        part: OrchestratorResponse,
+    ) -> Result<Option<OrchestratorResponse>, RefusedPart> {
         let id = self.number(token).ok_or(UnknownWork)?;
         let mut state = self.lock();
         let open = state.open.get_mut(&id).ok_or(UnknownWork)?;
         let is_last = !part.is_partial;
-        open.parts.push(part);
-        Ok(is_last.then(|| std::mem::take(&mut open.parts)))
+        open.parts.push(part)?;
+        Ok(is_last.then(|| std::mem::take(&mut open.parts).join()))
     }
 
     /// A worker gives work back: it waits for others, and for the same one.
@@ -241,7 +243,7 @@ impl Workers {
         let open = state.open.get_mut(&id).ok_or(UnknownWork)?;
         if let Some(worker) = open.worker.take() {
             free(&mut state.workers, worker, &open.work);
-            open.parts.clear();
+            open.parts = Parts::default();
             // After what waits, so that others have their turn before it is given back again.
             state.waiting.push(&open.work, id);
             state.hand_out(&self.prefix);
@@ -377,7 +379,7 @@ impl Drop for Connected {
         left.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(**id));
         for (id, open) in left {
             open.worker = None;
-            open.parts.clear();
+            open.parts = Parts::default();
             state.waiting.push_first(&open.work, *id);
         }
         state.hand_out(&self.workers.prefix);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reenact_core::{
-    ActivityDefinition, ActivityError, DurableFuture, Guid, InstanceId, NamedActivity, NamesEvent,
-    OrchestrationContext, SendError, Timestamp, ToInstanceId,
+    ActivityDefinition, ActivityError, ChildError, DurableFuture, Guid, InstanceId, NamedActivity,
+    NamesEvent, OrchestrationByName, OrchestrationContext, SendError, Timestamp, ToInstanceId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -115,6 +115,17 @@ impl EntityContext {
     /// [signal for later](super::EntityHandle::after) to itself leaves it free.
     pub fn timer(&self, after: Duration) -> DurableFuture<()> {
         self.ctx.timer(after)
+    }
+
+    /// Starts an orchestration that goes on by itself: see [`OrchestrationContext::start_orchestration_by_name`]. It can be
+    /// started without an await: then it leaves together with what the operation leaves. Give it an id: one that follows
+    /// from the entity's is that of an entity, which nothing else may have.
+    pub fn start_orchestration_by_name<I: Serialize + ?Sized>(
+        &self,
+        orchestration: impl Into<OrchestrationByName>,
+        input: &I,
+    ) -> DurableFuture<Result<InstanceId, ChildError>> {
+        self.ctx.start_orchestration_by_name(orchestration, input)
     }
 
     /// Raises an event on an instance: see [`OrchestrationContext::raise_event`]. It can be sent without an await.

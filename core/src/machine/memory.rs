@@ -13,7 +13,7 @@ impl Machine {
     /// - of the outputs that the code has taken, those of the calls that were made together: it may be
     ///   gathering them. A call that is made while no other is open begins anew.
     ///
-    /// What the code keeps besides is not known. The history counts only where it is
+    /// What the code keeps besides is known where the code [says it](crate::OrchestrationContext::set_held_bytes). The history counts only where it is
     /// [kept](crate::MachineConfig::keep_history).
     pub fn held_bytes(&self) -> usize {
         let code = self

@@ -113,6 +113,36 @@ fn what_the_code_may_be_gathering_counts_until_it_calls_something_else() {
 }
 
 #[test]
+fn what_the_code_says_that_it_holds_counts_until_it_ends() {
+    let gathering = code(|ctx: OrchestrationContext, (): ()| async move {
+        for _ in 0..2 {
+            ctx.wait_external::<()>("Go").await?;
+            ctx.set_held_bytes(100 * KIB);
+        }
+        ctx.wait_external::<()>("Less").await?;
+        ctx.set_held_bytes(KIB);
+        Ok(ctx.wait_external::<()>("End").await?)
+    });
+    let (first, at) = (ExecutionId::FIRST, seconds(0));
+    let (mut machine, _) =
+        Machine::start(&gathering, instance_id(), first, lean(), start(()), at).expect("it starts");
+    let nothing = machine.held_bytes();
+    let mut held_after = |name: &str, second| {
+        machine.apply(raise(name, ()), seconds(second)).expect("a turn");
+        machine.held_bytes()
+    };
+    for second in [1, 2] {
+        assert_eq!(
+            held_after("Go", second) / KIB,
+            (nothing + 100 * KIB) / KIB,
+            "in total, not more each time"
+        );
+    }
+    assert!(held_after("Less", 3) < nothing + 2 * KIB);
+    assert!(held_after("End", 4) < nothing + KIB, "the code is gone, and what it held");
+}
+
+#[test]
 fn events_inputs_and_messages_count_while_they_wait() {
     let large = || "x".repeat(RESULT_BYTES);
     let waiting = code(|ctx: OrchestrationContext, _load: String| async move {

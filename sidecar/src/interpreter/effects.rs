@@ -9,8 +9,9 @@ use reenact::{
 };
 
 use super::{Arrival, Interpreter};
-use crate::activities::{CalledActivity, Detached, Ended, Terminated};
+use crate::activities::{CalledActivity, Ended, Terminated};
 use crate::decision::{Call, Operation, What};
+use crate::detached::Detached;
 use crate::entities;
 use crate::events::time_of;
 use crate::failure::Failure;
@@ -66,7 +67,7 @@ impl Interpreter {
     pub(super) fn detach(&self, call: Call) {
         let is_rust = self.surroundings.names().is_activity(&call.name);
         let name = call.name.clone();
-        let detached = Detached { name, call: CalledActivity::of(call, is_rust) };
+        let detached = Detached::new(name, &CalledActivity::of(call, is_rust));
         // It leaves with the end of the execution.
         drop(self.ctx.start_orchestration_by_name(DETACHED, &detached));
     }

@@ -27,6 +27,8 @@ pub(crate) struct Run {
 struct Shown {
     /// Grows only, but for a rewind.
     events: Vec<Encoded>,
+    /// What the events take in memory.
+    bytes: usize,
     /// Where the part begins that no worker has answered.
     new_from: usize,
     /// The number of the question that a worker is to answer.
@@ -108,18 +110,25 @@ impl Run {
     pub(super) fn show(&self, news: impl Iterator<Item = HistoryEvent>) -> u32 {
         let mut shown = self.lock();
         shown.new_from = shown.events.len();
-        shown.events.extend(news.map(|event| Encoded::from(&event)));
+        news.for_each(|event| shown.push((&event).into()));
         shown.question += 1;
         shown.question
     }
 
     pub(super) fn add(&self, event: &HistoryEvent) {
-        self.lock().events.push(event.into());
+        self.lock().push(event.into());
     }
 
     /// Another history takes the place of this one.
     pub(super) fn replace(&self, events: Vec<Encoded>) {
-        self.lock().events = events;
+        let mut shown = self.lock();
+        (shown.events, shown.bytes) = (Vec::new(), 0);
+        events.into_iter().for_each(|event| shown.push(event));
+    }
+
+    /// What the history takes in memory, in bytes, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     /// What is to be asked with this number; `None` where another question is open, or none.
@@ -138,6 +147,13 @@ impl Run {
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    fn push(&mut self, event: Encoded) {
+        self.bytes += event.held_bytes();
+        self.events.push(event);
     }
 }
 

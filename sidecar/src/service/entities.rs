@@ -37,8 +37,12 @@ impl Hub {
         self.entity(&id)?;
         let page = self.entities(&exactly(&id), None, 1).await?;
         let found = page.0.into_iter().find(|summary| summary.instance == id);
+        // One without a state is there only for a while: it is locked, or has signals that wait.
         let entity = match found {
-            Some(summary) => Some(self.metadata(&summary, request.include_state).await?.0),
+            Some(summary) => {
+                let (entity, has_state) = self.metadata(&summary, request.include_state).await?;
+                has_state.then_some(entity)
+            }
             None => None,
         };
         Ok(proto::GetEntityResponse { exists: entity.is_some(), entity })

@@ -6,7 +6,8 @@ use tonic::Status;
 use super::{Hub, status_of};
 use crate::events::time_of;
 use crate::instances::{large_output, result_of, start_of, status_of_state, text_of};
-use crate::names::{DECIDE, LARGE_OUTPUT, LARGE_STATUS};
+use crate::large_status;
+use crate::names::{DECIDE, LARGE_OUTPUT};
 use crate::proto::{OrchestrationState, OrchestrationStatus};
 use crate::text::Text;
 
@@ -47,11 +48,9 @@ impl Hub {
         if output.as_deref() == Some(LARGE_OUTPUT) {
             output = large_output(client, &status.id).await.map_err(status_of)?;
         }
-        let mut custom_status = status.custom_status.as_ref().and_then(text_of);
-        if custom_status.as_ref().is_some_and(|status| status.contains(LARGE_STATUS)) {
-            let large = client.query::<Text>(&status.id, LARGE_STATUS).await.map_err(status_of)?;
-            custom_status = large.and_then(Text::into_option).or(custom_status);
-        }
+        let custom_status = status.custom_status.as_ref().and_then(text_of);
+        let custom_status = large_status::read(client, &status.id, custom_status).await;
+        let custom_status = custom_status.map_err(status_of)?;
         let completed = status.state.is_finished().then(|| time_of(status.last_event_at));
         Ok(OrchestrationState {
             instance_id: status.id.to_string(),

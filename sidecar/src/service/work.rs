@@ -15,7 +15,7 @@ use crate::proto::{
     self, OperationActionOperationActionType as SentAction, OperationResultResultType as Operated,
 };
 use crate::text::Text;
-use crate::workers::{Answer, SentWork, UnknownWork};
+use crate::workers::{Answer, RefusedPart, SentWork, UnknownWork};
 
 type Items = Pin<Box<dyn Stream<Item = Result<SentWork, Status>> + Send>>;
 
@@ -68,19 +68,29 @@ impl Hub {
         let token = token.ok_or(UnknownWork).map_err(unknown)?;
         let whole = match response.is_partial || response.chunk_index.is_some() {
             false => response,
-            true => match workers.gather(&token, response).map_err(unknown)? {
-                Some(parts) => joined(parts),
-                None => return Ok(proto::CompleteTaskResponse {}),
+            true => match workers.gather(&token, response) {
+                Ok(Some(whole)) => whole,
+                Ok(None) => return Ok(proto::CompleteTaskResponse {}),
+                Err(RefusedPart::Unknown(error)) => return Err(unknown(error)),
+                Err(why @ RefusedPart::TooMuch) => {
+                    self.fail(&token, why.to_string())?;
+                    return Err(Status::resource_exhausted(why.to_string()));
+                }
             },
         };
         match Decision::try_from(whole) {
             Ok(decision) => completed(workers.answer(&token, Answer::Decided(decision))),
             Err(why) => {
-                let failure = Failure::new("InvalidDecision", why.to_string());
-                completed(workers.answer(&token, Answer::Failed(failure)))?;
+                self.fail(&token, why.to_string())?;
                 Err(Status::invalid_argument(why.to_string()))
             }
         }
+    }
+
+    /// The instance fails, as its worker would answer the same again.
+    fn fail(&self, token: &str, why: String) -> Result<(), Status> {
+        let failure = Failure::new("InvalidDecision", why);
+        self.shared.workers.answer(token, Answer::Failed(failure)).map_err(unknown)
     }
 
     pub(super) async fn complete_entity(
@@ -122,19 +132,6 @@ fn completed(answered: Result<(), UnknownWork>) -> Result<proto::CompleteTaskRes
 
 fn unknown(error: UnknownWork) -> Status {
     Status::not_found(error.to_string())
-}
-
-/// An answer whose actions came in parts, in the order of their numbers.
-fn joined(mut parts: Vec<proto::OrchestratorResponse>) -> proto::OrchestratorResponse {
-    parts.sort_by_key(|part| part.chunk_index.unwrap_or_default());
-    let mut whole = proto::OrchestratorResponse::default();
-    for part in parts {
-        whole.actions.extend(part.actions);
-        whole.custom_status = part.custom_status.or(whole.custom_status);
-        whole.orchestration_trace_context =
-            part.orchestration_trace_context.or(whole.orchestration_trace_context);
-    }
-    whole
 }
 
 fn done_of(result: proto::EntityBatchResult) -> Answer {

@@ -3,7 +3,7 @@
 use reenact_sidecar::proto::{self, OrchestrationStatus as Status};
 use tempfile::TempDir;
 
-use crate::support::{Code, Ground, Worker, add, adds};
+use crate::support::{Code, Ground, Worker, add, adds, soon};
 
 #[tokio::test]
 async fn an_orchestration_goes_on_after_the_sidecar_was_killed_at_each_of_its_steps() {
@@ -54,7 +54,7 @@ async fn an_orchestration_goes_on_after_the_sidecar_was_killed_at_each_of_its_st
             other => panic!("{other:?}"),
         }
         while open().await == before {
-            watch.changed().await.unwrap();
+            soon("the next turn", watch.changed()).await.unwrap();
         }
         ground.kill().await;
     }

@@ -4,10 +4,19 @@ use reenact_sidecar::proto::{
     self, HistoryEventEventType as Kind, OperationResultResultType as Operated, WorkItemRequest,
 };
 
-use crate::support::Ground;
+use crate::support::{Answers, Ground};
 
 /// Does one operation of a counter.
-async fn operate(ground: &Ground, work: &mut tonic::Streaming<proto::WorkItem>) {
+async fn operate(ground: &Ground, work: &mut Answers<proto::WorkItem>) {
+    operate_leaving(ground, work, Some).await;
+}
+
+/// The same, with what becomes of the state.
+async fn operate_leaving(
+    ground: &Ground,
+    work: &mut Answers<proto::WorkItem>,
+    leaving: fn(String) -> Option<String>,
+) {
     let item = work.message().await.unwrap().unwrap();
     let Some(WorkItemRequest::EntityRequestV2(request)) = item.request else { panic!("{item:?}") };
     let before: u64 = request.entity_state.as_deref().unwrap_or("0").parse().unwrap();
@@ -36,7 +45,7 @@ async fn operate(ground: &Ground, work: &mut tonic::Streaming<proto::WorkItem>) 
     };
     let done = proto::EntityBatchResult {
         results: vec![proto::OperationResult { result_type: Some(result) }],
-        entity_state: Some(state.to_string()),
+        entity_state: leaving(state.to_string()),
         completion_token: item.completion_token,
         ..Default::default()
     };
@@ -58,6 +67,7 @@ async fn entity(ground: &Ground) -> Option<proto::EntityMetadata> {
     let request =
         proto::GetEntityRequest { instance_id: "@counter@a".to_owned(), include_state: true };
     let found: proto::GetEntityResponse = ground.client.call("GetEntity", request).await.unwrap();
+    assert_eq!(found.exists, found.entity.is_some());
     found.entity
 }
 
@@ -80,5 +90,70 @@ async fn an_entity_does_its_operations_one_after_the_other() {
     let Some(WorkItemRequest::EntityRequestV2(request)) = next.request else { panic!("{next:?}") };
     assert_eq!(request.entity_state.as_deref(), Some("7"));
     assert_eq!(entity(&ground).await.unwrap().serialized_state.as_deref(), Some("7"));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn an_entity_is_there_as_long_as_it_has_a_state() {
+    let ground = Ground::in_memory().await;
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    signal(&ground, "add", "5").await;
+    assert_eq!(entity(&ground).await, None, "no operation has given it a state yet");
+    operate(&ground, &mut work).await;
+    signal(&ground, "add", "1").await;
+    operate_leaving(&ground, &mut work, |_| None).await;
+
+    // The third begins after the second has left its state.
+    signal(&ground, "add", "2").await;
+    let third = work.message().await.unwrap().unwrap();
+
+    assert_eq!(entity(&ground).await, None, "it was deleted, and has a signal that waits");
+    drop((third, work));
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    operate(&ground, &mut work).await;
+    signal(&ground, "add", "1").await;
+    work.message().await.unwrap().unwrap();
+    assert_eq!(entity(&ground).await.unwrap().serialized_state.as_deref(), Some("2"));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn who_hears_of_an_operation_sees_the_state_that_it_has_left() {
+    const ROUNDS: u64 = 20;
+    let ground = Ground::in_memory().await;
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    for round in 1..=ROUNDS {
+        signal(&ground, "add", "1").await;
+        let item = work.message().await.unwrap().unwrap();
+        let start = proto::StartNewOrchestrationAction {
+            instance_id: format!("run-{round}"),
+            name: "run".to_owned(),
+            ..Default::default()
+        };
+        let action = proto::OperationActionOperationActionType::StartNewOrchestration(start);
+        let done = proto::EntityBatchResult {
+            results: vec![proto::OperationResult {
+                result_type: Some(Operated::Success(Default::default())),
+            }],
+            actions: vec![proto::OperationAction {
+                operation_action_type: Some(action),
+                ..Default::default()
+            }],
+            entity_state: Some(round.to_string()),
+            completion_token: item.completion_token,
+            ..Default::default()
+        };
+        let _: proto::CompleteTaskResponse =
+            ground.client.call("CompleteEntityTask", done).await.unwrap();
+
+        let started = work.message().await.unwrap().unwrap();
+
+        let Some(WorkItemRequest::OrchestratorRequest(question)) = started.request else {
+            panic!("{started:?}")
+        };
+        assert_eq!(question.instance_id, format!("run-{round}"));
+        let state = entity(&ground).await.unwrap().serialized_state;
+        assert_eq!(state, Some(round.to_string()));
+    }
     ground.end().await;
 }

@@ -3,7 +3,7 @@
 use reenact_sidecar::proto::{self, OrchestrationStatus as Status};
 use tonic::Code as Grpc;
 
-use crate::support::{Code, Ground, Worker, add, adds, completes};
+use crate::support::{Code, Ground, Worker, add, adds, completes, soon};
 
 #[tokio::test]
 async fn an_instance_is_pending_until_a_worker_has_taken_it_up() {
@@ -16,7 +16,7 @@ async fn an_instance_is_pending_until_a_worker_has_taken_it_up() {
         tokio::spawn(async move { waiting.state_by("WaitForInstanceStart", "a").await.unwrap() });
     let _worker = Worker::with(&ground.client, Code::default().decides(|_, _| Vec::new())).await;
 
-    assert_eq!(started.await.unwrap().orchestration_status(), Status::Running);
+    assert_eq!(soon("the start", started).await.unwrap().orchestration_status(), Status::Running);
     ground.end().await;
 }
 

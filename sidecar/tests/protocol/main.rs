@@ -4,6 +4,7 @@
 
 mod crashes;
 mod entities;
+mod hub;
 mod instances;
 mod orchestrations;
 mod support;

@@ -9,7 +9,7 @@ use reenact_sidecar::proto::{
     OrchestratorActionOrchestratorActionType as What,
 };
 
-use crate::support::{Code, Ground, Worker, add, adds, completes, has, results, task};
+use crate::support::{Code, Ground, Worker, add, adds, completes, has, results, soon, task};
 
 #[tokio::test]
 async fn a_sequence_of_activities_runs_to_its_result() {
@@ -292,7 +292,8 @@ async fn what_is_called_as_it_ends_runs_all_the_same() {
     ground.client.start("parent", "parent", None).await.unwrap();
     assert_eq!(ground.client.result("parent").await.output.as_deref(), Some("\"done\""));
 
-    let mut all = [runs.recv().await.unwrap(), runs.recv().await.unwrap()];
+    let mut run = async || soon("a run", runs.recv()).await.unwrap();
+    let mut all = [run().await, run().await];
     all.sort_unstable();
     assert_eq!(all[0], ("count".to_owned(), None));
     assert_eq!(all[1], ("log".to_owned(), Some("\"bye\"".to_owned())));
@@ -302,10 +303,60 @@ async fn what_is_called_as_it_ends_runs_all_the_same() {
 }
 
 #[tokio::test]
+async fn the_history_of_an_execution_counts_as_its_memory() {
+    let ground = Ground::in_memory().await;
+    let code = Code::default()
+        .decides(|_, history| match results(history).len() {
+            done if has(history, |kind| matches!(kind, Kind::EventRaised(_))) => {
+                completes(&done.to_string())
+            }
+            done if done < RESULTS && in_steps(history) == done => vec![task("load", None)],
+            _ => Vec::new(),
+        })
+        .acts(|_, _| Ok(format!("\"{}\"", "x".repeat(RESULT_BYTES))));
+    let _worker = Worker::with(&ground.client, code).await;
+    let client = ground.host.client();
+    ground.client.start("a", "gather", None).await.unwrap();
+    let mut watch = client.watch("a").unwrap();
+    let loads = RESULTS * (RESULT_BYTES + 2);
+    let holds = async || {
+        let held = ground.host.in_memory_bytes();
+        held > loads && client.get_status("a").await.unwrap().activities.is_empty()
+    };
+
+    while !holds().await {
+        soon("the next turn", watch.changed()).await.unwrap();
+    }
+
+    ground.client.raise("a", "Go", "1").await.unwrap();
+    assert_eq!(ground.client.result("a").await.output.as_deref(), Some("20"));
+    ground.end().await;
+}
+
+/// Results of the history that counts as memory, and how large each is.
+const RESULTS: usize = 20;
+const RESULT_BYTES: usize = 50_000;
+
+fn in_steps(history: &[proto::HistoryEvent]) -> usize {
+    let is_call =
+        |event: &&proto::HistoryEvent| matches!(event.event_type, Some(Kind::TaskScheduled(_)));
+    history.iter().filter(is_call).count()
+}
+
+#[tokio::test]
 async fn a_custom_status_may_be_larger_than_one_of_reenact() {
     let ground = Ground::in_memory().await;
-    let large = format!("\"{}\"", "s".repeat(100_000));
-    ground.client.start("a", "sum", None).await.unwrap();
+    for (id, letter, letters) in
+        [("a", "s", 100_000), ("b", "\u{e9}", 200_000), ("c", "\\\"", 200_000)]
+    {
+        let large = format!("\"{}\"", letter.repeat(letters));
+        status_comes_back(&ground, id, large).await;
+    }
+    ground.end().await;
+}
+
+async fn status_comes_back(ground: &Ground, id: &str, large: String) {
+    ground.client.start(id, "sum", None).await.unwrap();
     let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
     let item = work.message().await.unwrap().unwrap();
     let Some(proto::WorkItemRequest::OrchestratorRequest(asked)) = item.request else { panic!() };
@@ -318,9 +369,9 @@ async fn a_custom_status_may_be_larger_than_one_of_reenact() {
         ground.client.call::<_, proto::CompleteTaskResponse>("CompleteOrchestratorTask", answer);
     done.await.unwrap();
 
-    let ended = ground.client.result("a").await;
-    assert_eq!((ended.custom_status, ended.output.as_deref()), (Some(large), Some("1")));
-    ground.end().await;
+    let ended = ground.client.result(id).await;
+    assert!(ended.custom_status == Some(large), "{id} has another status");
+    assert_eq!(ended.output.as_deref(), Some("1"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message;
 use reenact::HostBuilder;
@@ -16,6 +17,23 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
+
+/// How long a test waits for what must happen. Long, as machines under load are slow.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits for what must happen, and fails with what was awaited where it does not.
+pub(crate) async fn soon<T>(what: &str, awaited: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LIMIT, awaited).await {
+        Ok(happened) => happened,
+        Err(_) => panic!("{what}: it has not come in {LIMIT:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the end of the world: it has not come in 60s")]
+async fn what_never_comes_fails_a_test_and_says_what_it_was() {
+    soon("the end of the world", std::future::pending::<()>()).await;
+}
 
 /// A host with a sidecar, and a connection to it.
 pub(crate) struct Ground {
@@ -35,7 +53,7 @@ impl Ground {
 
     pub(crate) async fn of(host: HostBuilder) -> Self {
         let (sidecar, host) = Sidecar::install(host).unwrap();
-        let host = host.start().await.unwrap();
+        let host = soon("the start of the host", host.start()).await.unwrap();
         let options = ServeOptions::new();
         let server = sidecar.serve(host.client(), "127.0.0.1:0", options).await.unwrap();
         let client = Connection::to(&server).await;
@@ -44,14 +62,14 @@ impl Ground {
 
     pub(crate) async fn end(self) {
         drop(self.client);
-        self.server.shutdown().await;
-        self.host.shutdown().await.unwrap();
+        soon("the end of the server", self.server.shutdown()).await;
+        soon("the end of the host", self.host.shutdown()).await.unwrap();
     }
 
     /// As when the process is killed.
     pub(crate) async fn kill(self) {
         drop(self.server);
-        self.host.abort().await;
+        soon("the end of the host", self.host.abort()).await;
     }
 }
 
@@ -81,17 +99,12 @@ impl Connection {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready().await.unwrap();
         let codec = ProstCodec::<Q, A>::default();
-        grpc.unary(self.request(question), path(method), codec)
-            .await
-            .map(|answer| answer.into_inner())
+        let answer = grpc.unary(self.request(question), path(method), codec);
+        soon(method, answer).await.map(|answer| answer.into_inner())
     }
 
     /// Calls a method that has many.
-    pub(crate) async fn stream<Q, A>(
-        &self,
-        method: &str,
-        question: Q,
-    ) -> Result<Streaming<A>, Status>
+    pub(crate) async fn stream<Q, A>(&self, method: &str, question: Q) -> Result<Answers<A>, Status>
     where
         Q: Message + Default + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
@@ -99,8 +112,9 @@ impl Connection {
         let mut grpc = Grpc::new(self.channel.clone());
         grpc.ready().await.unwrap();
         let codec = ProstCodec::<Q, A>::default();
-        let answers = grpc.server_streaming(self.request(question), path(method), codec).await;
-        answers.map(|answers| answers.into_inner())
+        let answers = grpc.server_streaming(self.request(question), path(method), codec);
+        let answers = soon(method, answers).await?.into_inner();
+        Ok(Answers { method: method.to_owned(), answers })
     }
 
     fn request<Q>(&self, question: Q) -> Request<Q> {
@@ -158,7 +172,7 @@ impl Connection {
             instance_id: id.to_owned(),
             ..Default::default()
         };
-        let mut chunks: Streaming<proto::HistoryChunk> =
+        let mut chunks: Answers<proto::HistoryChunk> =
             self.stream("StreamInstanceHistory", request).await.unwrap();
         let mut events = Vec::new();
         while let Some(chunk) = chunks.message().await.unwrap() {
@@ -171,8 +185,21 @@ impl Connection {
     pub(crate) async fn work(
         &self,
         request: proto::GetWorkItemsRequest,
-    ) -> Streaming<proto::WorkItem> {
+    ) -> Answers<proto::WorkItem> {
         self.stream("GetWorkItems", request).await.unwrap()
+    }
+}
+
+/// The answers of a method that has many.
+pub(crate) struct Answers<A> {
+    method: String,
+    answers: Streaming<A>,
+}
+
+impl<A> Answers<A> {
+    /// The next one, which must come soon.
+    pub(crate) async fn message(&mut self) -> Result<Option<A>, Status> {
+        soon(&format!("the next answer of {}", self.method), self.answers.message()).await
     }
 }
 
@@ -217,7 +244,8 @@ pub(crate) struct Worker(tokio::task::JoinHandle<()>);
 impl Worker {
     pub(crate) async fn with(connection: &Connection, code: Code) -> Self {
         let connection = connection.clone();
-        let mut work = connection.work(proto::GetWorkItemsRequest::default()).await;
+        // It waits for as long as there is no work.
+        let mut work = connection.work(proto::GetWorkItemsRequest::default()).await.answers;
         Self(tokio::spawn(async move {
             while let Ok(Some(item)) = work.message().await {
                 let (connection, code) = (connection.clone(), code.clone());
@@ -233,7 +261,7 @@ impl Drop for Worker {
     }
 }
 
-async fn answer(connection: &Connection, code: &Code, item: proto::WorkItem) {
+pub(crate) async fn answer(connection: &Connection, code: &Code, item: proto::WorkItem) {
     let token = item.completion_token;
     // Work that was given to another meanwhile is refused, which is no fault of this worker.
     match item.request {

@@ -1,11 +1,12 @@
 //! Work on its way to workers: filters, places, answers that make no sense, and who comes in.
 
 use reenact::prelude::*;
+use reenact_sidecar::limits::MAX_ANSWER_BYTES;
 use reenact_sidecar::proto::{self, OrchestrationStatus as Status, WorkItemRequest};
 use reenact_sidecar::{ServeError, ServeOptions, Sidecar};
 use tonic::Code as Grpc;
 
-use crate::support::{Code, Connection, Ground, Worker, add, adds, completes, decision};
+use crate::support::{Code, Connection, Ground, Worker, add, adds, completes, decision, task};
 
 type Completed = proto::CompleteTaskResponse;
 
@@ -137,7 +138,7 @@ async fn an_answer_may_come_in_parts_and_without_a_token() {
     let item = work.message().await.unwrap().unwrap();
     let Some(WorkItemRequest::OrchestratorRequest(question)) = item.request else { panic!() };
     let whole = decision(&question, String::new(), &|_, _| {
-        [vec![crate::support::task("add", Some("1"))], completes("\"done\"")].concat()
+        [vec![task("add", Some("1"))], completes("\"done\"")].concat()
     });
 
     for (number, action) in whole.actions.iter().enumerate() {
@@ -151,6 +152,39 @@ async fn an_answer_may_come_in_parts_and_without_a_token() {
     }
 
     assert_eq!(ground.client.result("a").await.output.as_deref(), Some("\"done\""));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn parts_that_are_too_much_together_fail_their_instance() {
+    let ground = Ground::in_memory().await;
+    ground.client.start("a", "sum", None).await.unwrap();
+    let mut work = ground.client.work(proto::GetWorkItemsRequest::default()).await;
+    let item = work.message().await.unwrap().unwrap();
+    let half = format!("\"{}\"", "x".repeat(MAX_ANSWER_BYTES / 2));
+    let part = |number| proto::OrchestratorResponse {
+        actions: vec![proto::OrchestratorAction {
+            id: number,
+            orchestrator_action_type: Some(task("add", Some(&half))),
+        }],
+        completion_token: item.completion_token.clone(),
+        is_partial: true,
+        chunk_index: Some(number),
+        ..Default::default()
+    };
+    let send = async |number| {
+        let part = part(number);
+        ground.client.call::<_, Completed>("CompleteOrchestratorTask", part).await
+    };
+
+    send(1).await.unwrap();
+    let refused = send(2).await.unwrap_err();
+
+    assert_eq!(refused.code(), Grpc::ResourceExhausted);
+    let ended = ground.client.result("a").await;
+    assert_eq!(ended.orchestration_status(), Status::Failed);
+    assert_eq!(ended.failure_details.unwrap().error_message, refused.message());
+    assert_eq!(send(3).await.unwrap_err().code(), Grpc::NotFound);
     ground.end().await;
 }
 
