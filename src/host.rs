@@ -3,6 +3,8 @@
 #[cfg(feature = "console")]
 mod console;
 mod dynamic;
+#[cfg(feature = "testing")]
+mod testing;
 
 use std::fmt;
 use std::future::Future;

@@ -66,7 +66,7 @@
 //! |---|---|
 //! | [`prelude`] | what most files with orchestrations need |
 //! | [`guide`] | each feature, with a program that runs |
-//! | [`testing`] | unit tests without a host, and a clock that the test moves |
+//! | [`testing`] | unit tests without a host; a host in virtual time |
 //! | [`transfer`], [`doctor`] | stores on which no host works: they are moved, and checked |
 //! | [`verify`] | a program of your own that checks exported histories against its code |
 //! | [`limits`] | every limit, with its unit |
@@ -82,6 +82,7 @@
 //! - `encryption`, `compression`: what a store has is encrypted, or made smaller: [`codec`].
 //! - `console`: the JSON API and the web console, as a router of axum or at an address of its own.
 //! - `cluster`: for programs that turn on ractor's own feature `cluster`.
+//! - `testing`: for tests of your own workflows, a host in virtual time with doubles: [`testing`].
 //!
 //! # Where the logs are
 //! [`Local`] keeps them in a directory, where they survive crashes of the process and of the machine:
@@ -122,7 +123,7 @@
 //! | failures | [`ActivityError`], [`BoxError`], [`ResultExt`], [`ErrorKind`], [`ChildError`], [`SendError`], [`CallUpdateError`], [`LockError`], [`CommandError`], [`OrchestrationError`], [`Error`], [`ParkReason`], [`OpenError`] |
 //! | what a host counts | [`Host::metrics`], [`metrics::HostMetrics`] |
 //! | unit tests without a host | [`testing::Executor`], [`testing::TestCall`] |
-//! | tests of time | [`testing::ManualClock`] |
+//! | tests of time, of whole workflows, and of recorded histories | [`testing`] |
 //! | limits | [`limits`], [`providers::limits`] |
 //! | ractor programs | [`actor`] |
 //! | stores that are encrypted or compressed | [`Encoded`], [`codec`] |
@@ -257,6 +258,7 @@ mod pages {
     struct Transfer;
     #[doc = include_str!("../docs/stores.md")]
     struct Stores;
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/testing.md")]
     struct Testing;
     #[doc = include_str!("../docs/entities.md")]

@@ -4,10 +4,22 @@
 //! [`TestCall`] makes the context of an activity. [`ManualClock`] is a clock that only the test moves, for a
 //! host on [`InMemory`](crate::InMemory).
 //!
-//! With the crate's feature `testing` there is virtual time that moves on by itself: `VirtualClock`.
+//! With the crate's feature `testing` there is more. `TestHost` is a real host in virtual time: a month of reminders takes
+//! milliseconds, and the same test does the same each time. It has `Double`s of activities and children, and histories that
+//! `assert_history!` compares with golden texts. `verify_exported` replays recorded histories.
 
 #[cfg(feature = "testing")]
+mod double;
+#[cfg(feature = "testing")]
+mod exported;
+#[cfg(feature = "testing")]
+mod history;
+#[cfg(feature = "testing")]
+mod host;
+#[cfg(feature = "testing")]
 mod paused;
+#[cfg(feature = "testing")]
+mod run;
 #[cfg(feature = "testing")]
 mod virtual_clock;
 
@@ -21,5 +33,18 @@ pub use reenact_providers::ManualClock;
 #[doc(inline)]
 pub use reenact_providers::azure::emulator::Emulator;
 
+#[cfg(feature = "testing")]
+pub use self::double::Double;
+#[cfg(feature = "testing")]
+pub use self::exported::{VerifyError, verify_exported, verify_main};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use self::history::assert_golden;
+#[cfg(feature = "testing")]
+pub use self::history::{GoldenError, HistoryText};
+#[cfg(feature = "testing")]
+pub use self::host::{TestHost, TestHostBuilder, TestHostError};
+#[cfg(feature = "testing")]
+pub use self::run::{LONGEST_TEST, run};
 #[cfg(feature = "testing")]
 pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};

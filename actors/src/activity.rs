@@ -20,6 +20,8 @@ use crate::state::StateType;
 
 pub(crate) use call::{ActivityCall, Attempt};
 pub(crate) use calls::{Calls, Taken};
+#[doc(hidden)]
+pub use code::CodeTypes;
 pub(crate) use code::{ActivityCode, ActivityFuture};
 pub use context::ActivityContext;
 pub(crate) use emissions::Batch;

@@ -123,6 +123,8 @@ use reenact_core::Action;
 pub use access::{
     Access, Emitted, ExecutionAccess, ForkRequest, ItemStream, StartRequest, Values, Watch,
 };
+#[doc(hidden)]
+pub use activity::CodeTypes;
 pub use activity::{Activity, ActivityContext, EmitError, HeartbeatError, State, TestCall};
 pub use entity_id::EntityId;
 pub use error::{
@@ -138,6 +140,8 @@ pub use options::{
 };
 #[doc(hidden)]
 pub use panic::Caught;
+#[doc(hidden)]
+pub use registry::NoDouble;
 pub use registry::{Activities, ActivitySet, Dynamic, Named, Registry};
 pub use reuse::ReusePolicy;
 pub use runtime::Runtime;

@@ -1,6 +1,7 @@
 //! The orchestrations and activities that a host has.
 
 mod activities;
+mod doubles;
 mod dynamic;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,10 +20,12 @@ use crate::error::{Error, ParkReason, Result};
 use crate::metrics::Labels;
 use crate::state::{MissingState, States};
 pub use activities::{Activities, ActivitySet};
+#[doc(hidden)]
+pub use doubles::NoDouble;
 pub use dynamic::Dynamic;
 
 /// What a host can run, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Registry {
     orchestrations: foldhash::HashMap<Name, Versions>,
     activities: foldhash::HashMap<Name, ActivityCode>,

@@ -10,8 +10,8 @@ use ractor::{ActorRef, MessagingErr};
 use reenact_core::{InstanceId, ShardId};
 use reenact_providers::ProviderError;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::sync::watch;
 
 use crate::error::{Error, ParkReason};
 use crate::message::{InstanceMessage, ShardMessage};
@@ -37,8 +37,8 @@ struct Shared {
     /// table of parked instances, this outlives the supervisors of shards: the code must not run again.
     stalled: DashMap<InstanceId, ParkReason>,
     number_stalled: AtomicUsize,
-    /// Counts how often shards have come and gone, for those who wait for that.
-    moves: watch::Sender<u64>,
+    /// Notified when a shard has come or gone. Unlike a `watch`, it wakes in the order of the waits.
+    moved: Notify,
 }
 
 /// The ways to one shard.
@@ -63,9 +63,9 @@ impl Routes {
         let slot =
             |_| Slot { supervisor: RwLock::new(Shard::Down(None)), actors: Mutex::default() };
         let (parked, number_parked) = (DashMap::new(), AtomicUsize::new(0));
-        let (shards, moves) = ((0..shards).map(slot).collect(), watch::Sender::new(0));
+        let (shards, moved) = ((0..shards).map(slot).collect(), Notify::new());
         let (stalled, number_stalled) = (DashMap::new(), AtomicUsize::new(0));
-        let shared = Shared { shards, parked, number_parked, stalled, number_stalled, moves };
+        let shared = Shared { shards, parked, number_parked, stalled, number_stalled, moved };
         let shared = Arc::new(shared);
         Self { shared, stalls: Stalls::new(), threads }
     }
@@ -194,16 +194,26 @@ impl Routes {
 
     /// Returns when a shard is up on this host.
     pub(crate) async fn until_up(&self, shard: ShardId) {
-        let mut moves = self.shared.moves.subscribe();
-        // The sender cannot go: `self` holds it.
-        let _ = moves.wait_for(|_| self.holds(shard)).await;
+        self.until(|| self.holds(shard)).await;
     }
 
     /// Returns when a shard is not up on this host.
     pub(crate) async fn until_away(&self, shard: ShardId) {
-        let mut moves = self.shared.moves.subscribe();
-        // The sender cannot go: `self` holds it.
-        let _ = moves.wait_for(|_| !self.holds(shard)).await;
+        self.until(|| !self.holds(shard)).await;
+    }
+
+    /// Returns when something is so that changes only as shards come and go.
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let moved = self.shared.moved.notified();
+            tokio::pin!(moved);
+            // Enlisted before the look, so that no change is missed in between.
+            moved.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            moved.await;
+        }
     }
 
     pub(crate) fn supervisor(&self, shard: ShardId) -> Option<ActorRef<ShardMessage>> {
@@ -243,7 +253,7 @@ impl Routes {
         if let Some(slot) = self.shared.shards.get(shard.0 as usize) {
             *slot.supervisor.write().unwrap_or_else(PoisonError::into_inner) = state;
         }
-        self.shared.moves.send_modify(|moves| *moves += 1);
+        self.shared.moved.notify_waiters();
     }
 
     /// A shard is down.

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::any::type_name;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
@@ -31,6 +32,7 @@ pub struct OrchestrationCode {
     check: fn(&Payload) -> Result<(), PayloadError>,
     events: &'static [DeclaredEvent],
     updates: &'static [DeclaredUpdate],
+    types: (&'static str, &'static str),
 }
 
 impl OrchestrationCode {
@@ -81,7 +83,8 @@ impl OrchestrationCode {
         };
         let (version, check) =
             (Arc::new(Version::NONE), |input: &Payload| input.decode::<I>().map(drop));
-        Ok(Self { name, version, run: Arc::new(run), check, events: &[], updates: &[] })
+        let types = (type_name::<I>(), type_name::<T>());
+        Ok(Self { name, version, run: Arc::new(run), check, events: &[], updates: &[], types })
     }
 
     /// The same code, as a version of its orchestration.
@@ -111,6 +114,12 @@ impl OrchestrationCode {
     /// The external events that it declares.
     pub fn events(&self) -> &'static [DeclaredEvent] {
         self.events
+    }
+
+    /// The types of input and output, as the compiler names them.
+    #[doc(hidden)]
+    pub fn types(&self) -> (&'static str, &'static str) {
+        self.types
     }
 
     /// The name.

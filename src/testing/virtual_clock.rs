@@ -1,13 +1,13 @@
 //! A clock on tokio's paused time: one for each machine of a test.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reenact_core::Timestamp;
 use reenact_providers::TimerScheduler;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::paused;
@@ -50,7 +50,13 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 #[derive(Clone)]
 pub struct VirtualClock {
-    setting: Arc<watch::Sender<Setting>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    setting: Mutex<Setting>,
+    /// Notified when it was set. It wakes in the order of the waits, as a `watch` does not.
+    was_set: Notify,
 }
 
 /// How the clock was set last.
@@ -71,7 +77,8 @@ impl VirtualClock {
     pub fn new() -> Self {
         paused::require("a `VirtualClock`");
         let (at, showed) = (Instant::now(), VIRTUAL_START);
-        Self { setting: Arc::new(watch::Sender::new(Setting { at, showed, rate: MILLION })) }
+        let setting = Mutex::new(Setting { at, showed, rate: MILLION });
+        Self { shared: Arc::new(Shared { setting, was_set: Notify::new() }) }
     }
 
     /// Sets the clock forward at once, as an administrator or a time server would. What is due by then wakes.
@@ -92,11 +99,17 @@ impl VirtualClock {
     }
 
     fn set(&self, change: impl FnOnce(&mut Setting)) {
-        self.setting.send_modify(|setting| {
-            let at = Instant::now();
-            *setting = Setting { at, showed: setting.now(at), rate: setting.rate };
-            change(setting);
-        });
+        let mut setting = self.setting();
+        let at = Instant::now();
+        *setting = Setting { at, showed: setting.now(at), rate: setting.rate };
+        change(&mut setting);
+        drop(setting);
+        self.shared.was_set.notify_waiters();
+    }
+
+    /// Every change under the lock is complete, so a panic while it is held leaves it usable.
+    fn setting(&self) -> MutexGuard<'_, Setting> {
+        self.shared.setting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,20 +144,22 @@ fn scaled(duration: Duration, by: i64, over: i64) -> Duration {
 #[async_trait]
 impl TimerScheduler for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.setting.borrow().now(Instant::now())
+        self.setting().now(Instant::now())
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        let mut settings = self.setting.subscribe();
         loop {
-            let left = settings.borrow_and_update().until(at);
+            let was_set = self.shared.was_set.notified();
+            tokio::pin!(was_set);
+            // Enlisted before the look, so that no change is missed in between.
+            was_set.as_mut().enable();
+            let left = self.setting().until(at);
             if left.is_zero() {
                 return;
             }
             tokio::select! {
                 biased;
-                // The sender cannot go: `self` holds it.
-                _ = settings.changed() => {}
+                () = was_set => {}
                 () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
             }
         }
@@ -153,7 +168,7 @@ impl TimerScheduler for VirtualClock {
 
 impl fmt::Debug for VirtualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("VirtualClock").field(&self.setting.borrow().showed).finish()
+        f.debug_tuple("VirtualClock").field(&self.now()).finish()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The code of an activity, with its types erased.
 
+use std::any::type_name;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +27,23 @@ pub(crate) struct ActivityCode {
     is_blocking: bool,
     is_remote: bool,
     label: Label,
+    types: CodeTypes,
+}
+
+/// The types of some code, as the compiler names them.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeTypes {
+    /// The input.
+    pub input: &'static str,
+    /// The output.
+    pub output: &'static str,
+}
+
+impl fmt::Display for CodeTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}) -> {}", self.input, self.output)
+    }
 }
 
 /// The future of an activity, which does not begin before it is polled.
@@ -75,6 +94,7 @@ impl ActivityCode {
                 is_blocking: false,
                 is_remote: false,
                 label: Label::OTHER,
+                types: CodeTypes { input: type_name::<I>(), output: type_name::<O>() },
             },
         ))
     }
@@ -100,6 +120,10 @@ impl ActivityCode {
 
     pub(crate) const fn set_remote(&mut self) {
         self.is_remote = true;
+    }
+
+    pub(crate) const fn types(&self) -> CodeTypes {
+        self.types
     }
 
     /// Its label in the metrics of the host.

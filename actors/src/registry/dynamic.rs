@@ -15,7 +15,7 @@ use crate::entity_id::EntityId;
 use crate::error::{Error, Result};
 
 /// What a host runs under names that are not registered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Dynamic {
     orchestration: Option<CodeOf>,
     entity: Option<CodeOf>,
