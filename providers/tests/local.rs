@@ -5,6 +5,8 @@
 mod conformance;
 #[path = "local/fixture.rs"]
 mod fixture;
+#[path = "local/fixture_kept.rs"]
+mod fixture_kept;
 #[path = "local/kit.rs"]
 mod kit;
 #[path = "local/opening.rs"]

@@ -9,7 +9,7 @@ use reenact_providers::{InstanceFilter, Local, Provider};
 
 use super::kit::{Owner, Scratch, history, options, turn};
 
-fn fixture(version: u32) -> PathBuf {
+pub(crate) fn fixture(version: u32) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     fixtures.join(format!("local_v{version}"))
 }
@@ -54,7 +54,7 @@ async fn check(store: &Local, version: u32) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
