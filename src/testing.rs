@@ -6,7 +6,8 @@
 //!
 //! With the crate's feature `testing` there is more. `TestHost` is a real host in virtual time: a month of reminders takes
 //! milliseconds, and the same test does the same each time. It has `Double`s of activities and children, and histories that
-//! `assert_history!` compares with golden texts. `verify_exported` replays recorded histories.
+//! `assert_history!` compares with golden texts. `verify_exported` replays recorded histories. `Scenario` puts a workflow into a world in which hosts
+//! crash, messages come twice and clocks jump.
 
 #[cfg(feature = "testing")]
 mod double;
@@ -20,6 +21,8 @@ mod host;
 mod paused;
 #[cfg(feature = "testing")]
 mod run;
+#[cfg(feature = "testing")]
+mod scenario;
 #[cfg(feature = "testing")]
 mod virtual_clock;
 
@@ -47,4 +50,15 @@ pub use self::host::{TestHost, TestHostBuilder, TestHostError};
 #[cfg(feature = "testing")]
 pub use self::run::{LONGEST_TEST, run};
 #[cfg(feature = "testing")]
+pub use self::scenario::{
+    Effect, Effects, Fault, FaultKind, SCENARIO_VARIABLE, Scenario, ScenarioFailure, ScenarioReport,
+};
+#[cfg(feature = "testing")]
 pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
+
+/// The parts that simulations are made of. They change without notice.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod simulation {
+    pub use super::scenario::{Dice, Fault, FaultKind, Plan, Simulated, World, simulate};
+}

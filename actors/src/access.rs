@@ -85,11 +85,23 @@ impl Access {
     /// # Errors
     /// [`Error::NotShared`] when one host has the store for itself.
     pub fn connect(provider: &dyn Provider) -> Result<Self> {
-        let store = Arc::new(Store::of(provider));
+        Self::connected(Store::of(provider, None))
+    }
+
+    /// The same for tests that are to do the same each time: what it draws follows from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::NotShared`] when one host has the store for itself.
+    #[doc(hidden)]
+    pub fn connect_reproducibly(provider: &dyn Provider, seed: u64) -> Result<Self> {
+        Self::connected(Store::of(provider, Some(seed)))
+    }
+
+    fn connected(store: Store) -> Result<Self> {
         if store.queue_client.is_none() {
             return Err(Error::NotShared);
         }
-        Ok(Self { ways: Ways::OfStore(store) })
+        Ok(Self { ways: Ways::OfStore(Arc::new(store)) })
     }
 
     /// Access to a store without a host, to read it only: a directory that was opened with
@@ -110,7 +122,7 @@ impl Access {
     /// # }
     /// ```
     pub fn read_only(provider: &dyn Provider) -> Self {
-        Self { ways: Ways::ReadOnly(Arc::new(Store::of(provider))) }
+        Self { ways: Ways::ReadOnly(Arc::new(Store::of(provider, None))) }
     }
 
     /// Whether each change gives [`Error::ReadOnly`].

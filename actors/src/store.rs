@@ -37,9 +37,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn of(provider: &dyn Provider) -> Self {
+    pub(crate) fn of(provider: &dyn Provider, seed: Option<u64>) -> Self {
         let sharing = provider.sharing().map(|sharing| (sharing, Arc::default()));
-        Self::through(provider.histories(), provider.leases(), sharing, provider, Seeds::new(None))
+        Self::through(provider.histories(), provider.leases(), sharing, provider, Seeds::new(seed))
     }
 
     /// The same, of which a part is reached through something else; with what counts the messages that are requeued,

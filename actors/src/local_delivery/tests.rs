@@ -22,7 +22,7 @@ async fn delivery_of_test(
         routes.set_supervisor(shard, supervisor_that_forwards(sender.clone()).await);
     }
     let local_delivery =
-        LocalDelivery::new(routes.clone(), Arc::new(Store::of(&memory)), Tasks::new(), false);
+        LocalDelivery::new(routes.clone(), Arc::new(Store::of(&memory, None)), Tasks::new(), false);
     (local_delivery, routes, receiver)
 }
 

@@ -1,0 +1,27 @@
+//! The whole product, hosts and clients, in one thread and in virtual time, under seeds and faults.
+//!
+//! [`run_seed`] makes a world with several hosts on one store in memory, and clients that run programs made by the
+//! seed. Hosts crash, messages come twice, clocks jump. Then the faults end, and everything must come to rest; what
+//! came out must be what an oracle says that knows nothing of shards or logs.
+
+mod clients;
+mod history;
+mod workload;
+
+use std::collections::BTreeSet;
+
+use reenact::testing::simulation::{Fault, Plan, Simulated, simulate};
+
+use crate::workload::Effects;
+
+/// The outcome of one seed.
+pub type Outcome = Simulated<Result<(), String>>;
+
+/// Runs a seed, with all of its faults or with these only.
+pub fn run_seed(seed: u64, only: Option<BTreeSet<Fault>>, keeps_lines: bool) -> Outcome {
+    let plan = Plan { only, keeps_lines, ..Plan::new(seed) };
+    let effects = Effects::default();
+    let of_host = effects.clone();
+    let build = move |dice: &_| workload::host(dice, &of_host);
+    simulate(&plan, build, |world| clients::play(world, effects))
+}

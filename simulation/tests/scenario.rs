@@ -1,0 +1,85 @@
+//! Scenarios as users write them: what holds, what fails and is made small, what never comes to rest.
+
+use reenact::prelude::*;
+use reenact::testing::{Effects, FaultKind, Scenario, ScenarioFailure};
+
+#[activity]
+async fn step(
+    ctx: ActivityContext,
+    State(effects): State<Effects>,
+    number: u64,
+) -> Result<u64, ActivityError> {
+    effects.happen(&ctx, format!("step {number}"))?;
+    Ok(number)
+}
+
+/// Ten steps, one after the other.
+#[orchestration]
+async fn ten_steps(ctx: OrchestrationContext, first: u64) -> Result<u64, OrchestrationError> {
+    let patient = step.with(ActivityOptions::new().retry(RetryPolicy::new(1_000)));
+    let mut sum = 0;
+    for number in first..first + 10 {
+        sum += ctx.call_activity(patient, number).await?;
+    }
+    Ok(sum)
+}
+
+/// Waits for an event after an activity.
+#[orchestration]
+async fn waits(ctx: OrchestrationContext, _input: ()) -> Result<u64, OrchestrationError> {
+    let patient = step.with(ActivityOptions::new().retry(RetryPolicy::new(1_000)));
+    ctx.call_activity(patient, 1).await?;
+    Ok(ctx.wait_external("Go").await?)
+}
+
+fn builder() -> reenact::HostBuilder {
+    Host::builder().orchestration(ten_steps).orchestration(waits).activity(step)
+}
+
+#[test]
+fn a_workflow_holds_whatever_goes_wrong() {
+    let report = Scenario::new(ten_steps, 0, builder)
+        .check(|result, effects| match result {
+            Ok(45) if effects.all().len() == 10 => Ok(()),
+            other => Err(format!("{other:?} with {:?}", effects.all())),
+        })
+        .run(100);
+    assert_eq!(report.seeds, 100);
+    assert!(report.kinds.len() * 2 > FaultKind::ALL.len(), "{report:?}");
+}
+
+#[test]
+fn events_come_once_each() {
+    Scenario::new(waits, (), builder)
+        .raise("Go", 7)
+        .check(
+            |result, _| {
+                if result.as_ref() == Ok(&7) { Ok(()) } else { Err(format!("{result:?}")) }
+            },
+        )
+        .run(50);
+}
+
+#[test]
+fn a_failure_is_made_small_and_can_be_repeated() {
+    let ran_once = |_: &Result<u64, String>, effects: &Effects| {
+        let twice = effects.all().into_iter().find(|effect| effect.times > 1);
+        twice.map_or(Ok(()), |effect| Err(format!("`{}` was done twice", effect.what)))
+    };
+    let scenario = Scenario::new(ten_steps, 0, builder).check(ran_once);
+    let failure = scenario.try_run(200).expect_err("an activity runs at least once, not once");
+    let text = failure.to_string();
+    let ScenarioFailure::Failed { faults, why, .. } = failure else { panic!("{text}") };
+    assert!(why.ends_with("was done twice"), "{why}");
+    assert_eq!(faults.len(), 1, "one fault is enough: {text}");
+    assert!(text.contains("; repeat it with REENACT_SCENARIO="), "{text}");
+    assert!(!text.contains('\n'));
+}
+
+#[test]
+fn what_can_never_come_to_rest_says_what_it_waits_for() {
+    let failure = Scenario::new(waits, (), builder).try_run(1).expect_err("nobody raises it");
+    let ScenarioFailure::Failed { why, faults, .. } = failure else { panic!("{failure}") };
+    let expected = "it does not come to rest without faults: it waits for the event `Go`";
+    assert_eq!((why.as_str(), faults.len()), (expected, 0));
+}

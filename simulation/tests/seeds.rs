@@ -1,0 +1,54 @@
+//! Seeds of the simulation, and that a seed is the same each time.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use reenact::testing::simulation::FaultKind;
+use reenact_simulation::run_seed;
+
+/// As many as fit in a minute beside other tests.
+const SEEDS: u64 = 500;
+
+/// The digests of these are compared.
+const COMPARED: u64 = 15;
+
+#[test]
+fn everything_comes_to_rest_and_gives_what_it_must_and_each_fault_happens() {
+    let mut kinds = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let outcome = run_seed(seed, None, false);
+        if let Err(wrong) = outcome.result {
+            panic!("seed {seed}: {wrong}; cargo run -p reenact-simulation -- --seed {seed}");
+        }
+        kinds.extend(outcome.fired.iter().map(|fault| fault.kind));
+    }
+    let missing: Vec<_> = FaultKind::ALL.iter().filter(|kind| !kinds.contains(kind)).collect();
+    assert!(missing.is_empty(), "these have never happened: {missing:?}");
+}
+
+#[test]
+fn a_seed_has_the_same_trace_each_time_and_in_another_process() {
+    let mut last = 0;
+    for seed in 0..COMPARED {
+        let (first, second) = (run_seed(seed, None, true), run_seed(seed, None, true));
+        let pairs = first.lines.iter().zip(&second.lines);
+        let differs = pairs.clone().find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(first.digest, second.digest, "seed {seed}");
+        last = first.digest;
+    }
+    let program = env!("CARGO_BIN_EXE_reenact-simulation");
+    let seed = (COMPARED - 1).to_string();
+    let ran = Command::new(program).args(["--seed", &seed]).output().expect("it runs");
+    let said = String::from_utf8(ran.stdout).expect("it is text");
+    assert!(said.contains(&format!("digest {last:016x}")), "{said}");
+}
+
+#[test]
+fn a_run_with_the_faults_that_happened_is_the_run_itself() {
+    for seed in 0..10 {
+        let run = run_seed(seed, None, false);
+        let again = run_seed(seed, Some(run.fired.iter().copied().collect()), false);
+        assert_eq!((again.digest, again.fired), (run.digest, run.fired), "seed {seed}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The way of one host or client to the store: what goes wrong on it, and what the trace says of it.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reenact_providers::ProviderError;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep};
+
+use super::dice::{Dice, FaultKind, mixed};
+use super::trace::Trace;
+
+/// The longest that a call of the store takes that is not slow, in milliseconds.
+const QUICK_MS: u64 = 4;
+
+/// The longest that a slow one takes, in milliseconds.
+const SLOW_MS: u64 = 6_000;
+
+/// A host or a client, from its start to its crash.
+pub(super) struct Site {
+    /// Its number among all of them.
+    pub(super) number: u64,
+    pub(super) dice: Dice,
+    pub(super) trace: Trace,
+    is_dead: AtomicBool,
+    is_cut_off: AtomicBool,
+    is_back: Notify,
+    /// Notified when it is to crash; a client cannot.
+    crash: Option<mpsc::UnboundedSender<u64>>,
+    began: Instant,
+}
+
+/// A kind of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    Append,
+    Purge,
+    Read,
+    Acquire,
+    Renew,
+    Release,
+    Send,
+    Receive,
+    Acknowledge,
+    Join,
+}
+
+impl Call {
+    const fn writes(self) -> bool {
+        matches!(self, Self::Append | Self::Purge | Self::Send)
+    }
+
+    /// What lets it fail before it has an effect.
+    const fn refusal(self) -> Option<FaultKind> {
+        match self {
+            Self::Append | Self::Purge => Some(FaultKind::AppendRefused),
+            Self::Read | Self::Join => Some(FaultKind::ReadFailed),
+            Self::Acquire | Self::Renew | Self::Release => Some(FaultKind::LeaseCallFailed),
+            Self::Send => Some(FaultKind::SendRefused),
+            Self::Acknowledge => Some(FaultKind::AcknowledgeFailed),
+            Self::Receive => None,
+        }
+    }
+
+    /// What hides its outcome.
+    const fn unknown(self) -> Option<FaultKind> {
+        match self {
+            Self::Append | Self::Purge => Some(FaultKind::AppendUnknown),
+            Self::Send => Some(FaultKind::SendUnknown),
+            _ => None,
+        }
+    }
+}
+
+impl Site {
+    pub(super) fn new(
+        number: u64,
+        dice: Dice,
+        trace: Trace,
+        crash: Option<mpsc::UnboundedSender<u64>>,
+        began: Instant,
+    ) -> Self {
+        let (is_dead, is_cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { number, dice, trace, is_dead, is_cut_off, is_back: Notify::new(), crash, began }
+    }
+
+    /// From now on no call of it has an effect.
+    pub(super) fn die(&self) {
+        self.is_dead.store(true, Ordering::SeqCst);
+        self.cut_off(false);
+    }
+
+    /// Cuts it off from the store, or lets it back.
+    pub(super) fn cut_off(&self, is_cut_off: bool) {
+        self.is_cut_off.store(is_cut_off, Ordering::SeqCst);
+        // In the order in which they came. A channel of tokio's would wake them in a random order.
+        self.is_back.notify_waiters();
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.is_dead.load(Ordering::SeqCst)
+    }
+
+    /// Makes a call, in which everything may go wrong that can.
+    pub(super) async fn call<T>(
+        &self,
+        call: Call,
+        about: impl Hash,
+        ask: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let about = mixed(about);
+        self.on_the_way().await?;
+        if call.refusal().is_some_and(|kind| self.dice.fault(kind)) {
+            self.note(call, about, "refused");
+            return Err(unavailable());
+        }
+        if call == Call::Append && self.dice.fault(FaultKind::AppendLost) {
+            self.note(call, about, "lost");
+            return Err(unknown());
+        }
+        let result = ask.await;
+        self.note(call, about, result.as_ref().map_or_else(name_of, |_| "ok"));
+        if call.writes() && self.crash.is_some() && self.dice.fault(FaultKind::CrashAfterWrite) {
+            self.crash().await;
+        }
+        self.on_the_way().await?;
+        if result.is_ok() && call.unknown().is_some_and(|kind| self.dice.fault(kind)) {
+            return Err(unknown());
+        }
+        result
+    }
+
+    /// A call takes its time, and others come in between.
+    async fn on_the_way(&self) -> Result<(), ProviderError> {
+        for _ in 0..self.dice.below("yields", 4) {
+            tokio::task::yield_now().await;
+        }
+        let longest = if self.dice.fault(FaultKind::Slow) { SLOW_MS } else { QUICK_MS };
+        let takes = self.dice.below("latency", longest);
+        // tokio's timers end a millisecond late at most.
+        if takes > 0 {
+            sleep(Duration::from_millis(takes)).await;
+        }
+        while self.is_cut_off.load(Ordering::SeqCst) {
+            self.is_back.notified().await;
+        }
+        if self.is_alive() { Ok(()) } else { Err(ProviderError::Closed) }
+    }
+
+    /// The host ends here, and its caller never goes on.
+    async fn crash(&self) {
+        self.die();
+        if let Some(crash) = &self.crash {
+            // A world that has ended needs no crash.
+            let _ = crash.send(self.number);
+        }
+        tokio::task::yield_now().await;
+    }
+
+    pub(super) fn note(&self, call: Call, about: u64, result: &'static str) {
+        let at = self.began.elapsed().as_micros();
+        self.trace.add((at, self.number, call, about, result), || {
+            format!("{at} site {} {call:?} {about:016x} {result}", self.number)
+        });
+    }
+}
+
+fn name_of(error: &ProviderError) -> &'static str {
+    match error {
+        ProviderError::Fenced { .. } => "fenced",
+        ProviderError::Conflict { .. } => "conflict",
+        ProviderError::NotFound { .. } => "not found",
+        ProviderError::TooLarge { .. } => "too large",
+        ProviderError::Throttled { .. } => "throttled",
+        ProviderError::Closed => "closed",
+        _ => "failed",
+    }
+}
+
+pub(super) fn unavailable() -> ProviderError {
+    ProviderError::Unavailable { reason: "the simulated store is away".into(), source: None }
+}
+
+fn unknown() -> ProviderError {
+    let reason = "the answer of the simulated store was lost".into();
+    ProviderError::Unknown { reason, source: None }
+}
