@@ -12,15 +12,16 @@ use crate::sidecar::Sidecar;
 /// Files that run at a time: they wait for most of their time.
 const AT_A_TIME: usize = 6;
 
-/// What runs on a directory as well: what reads the store (lists, histories, payloads), takes an id again, or goes on after
-/// workers have died. All else comes to the sidecar before it comes to a store, and the stores have tests of their own.
-const ON_A_DIRECTORY: [&str; 9] = [
+/// What runs on a directory as well: what reads the store (lists, histories, payloads), takes an id again, starts from entities, or goes on
+/// after workers have died. All else comes to the sidecar before it comes to a store, and the stores have tests of their own.
+const ON_A_DIRECTORY: [&str; 10] = [
     "test_entity_queries.py",
     "test_history.py",
     "test_orchestrations.py",
     "test_purge_and_restart.py",
     "test_queries.py",
     "test_rewind.py",
+    "test_schedules.py",
     "test_starting.py",
     "test_values.py",
     "test_workers.py",
