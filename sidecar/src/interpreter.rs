@@ -214,7 +214,7 @@ impl Interpreter {
         let news = std::mem::take(&mut self.news);
         let number = self.run.show(std::iter::once(orchestrator_started(now)).chain(news));
         self.ctx.set_held_bytes(self.run.held_bytes());
-        let decision = self.ctx.schedule_activity_by_name::<_, Decision>(DECIDE, &number);
+        let decision = self.ctx.call_local_by_name::<_, Decision>(DECIDE, &number);
         self.inbox.push(Box::pin(async move { Arrival::Decided(decision.await) }));
         (self.is_deciding, self.is_due) = (true, false);
     }

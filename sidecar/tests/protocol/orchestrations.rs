@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use reenact::Event;
 use reenact::prelude::*;
 use reenact_sidecar::proto::{
     self, HistoryEventEventType as Kind, OrchestrationStatus as Status,
@@ -22,6 +23,11 @@ async fn a_sequence_of_activities_runs_to_its_result() {
     assert_eq!(ended.output.as_deref(), Some("5"));
     assert_eq!(ended.orchestration_status(), Status::Completed);
     assert_eq!(ended.name, "sum");
+    // The question and its answer share the commit of what has led to them.
+    let log = ground.host.client().history("order-7").await.unwrap();
+    let is_local = |event: &Event| matches!(event, Event::TaskLocal { .. });
+    let local = log.events().filter(|at| is_local(at.event)).count();
+    assert_eq!(local, 6, "one question for the start, and one for each result");
     ground.end().await;
 }
 
