@@ -53,3 +53,20 @@ pub(super) fn check(what: &'static str, text: &str, limit: usize) -> Result<(), 
 fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn each_control_character_is_refused_at_its_place_and_nothing_else() {
+        for character in '\0'..='\u{2ff}' {
+            let checked = check("the name", &format!("order-{character}7"), 255);
+            let refused = InvalidName::ControlCharacter { what: "the name", character, at: 6 };
+            let expected = if character.is_control() { Err(refused) } else { Ok(()) };
+            assert_eq!(checked, expected, "{character:?}");
+        }
+    }
+}
