@@ -91,9 +91,7 @@ impl Conductor {
     /// Whether all was well.
     pub(crate) fn run(mut self) -> Result<bool, String> {
         let end = Instant::now() + self.plan.time;
-        while Instant::now() < end && self.faults.is_empty() {
-            self.life(end)?;
-        }
+        while self.faults.is_empty() && self.life(end)? {}
         let grown = report::show(&self.samples);
         println!(
             "\n{} operations were acknowledged in {} s; hosts were killed {} times",
@@ -106,8 +104,9 @@ impl Conductor {
         Ok(self.faults.is_empty())
     }
 
-    /// A host, from its beginning to its kill; to its end by itself where the time is over.
-    fn life(&mut self, end: Instant) -> Result<(), String> {
+    /// A host, from its beginning to its kill; to its end by itself where the time is over, or enough were killed. Whether
+    /// another one follows.
+    fn life(&mut self, end: Instant) -> Result<bool, String> {
         let mut running = self.start()?;
         let until = (Instant::now() + self.plan.kill_every).min(end);
         let fill_at = Instant::now() + self.plan.kill_every / 2;
@@ -123,7 +122,8 @@ impl Conductor {
             self.second(&running, ballast.is_some())?;
         }
         drop(ballast);
-        if until < end {
+        let is_last = until >= end || self.plan.kills.is_some_and(|kills| self.kills >= kills);
+        if !is_last {
             self.kills += 1;
             let _ = running.process.kill();
             let _ = running.process.wait();
@@ -131,9 +131,10 @@ impl Conductor {
             while let Ok(line) = running.lines.recv() {
                 self.hear(&line, &mut Heard::default());
             }
-            return Ok(());
+            return Ok(true);
         }
-        self.finish(running)
+        self.finish(running)?;
+        Ok(false)
     }
 
     /// Returns when the host has answered for what was acknowledged.

@@ -36,16 +36,19 @@ pub(crate) struct Plan {
     time: Duration,
     /// How long a host lives.
     kill_every: Duration,
+    /// The number of hosts that are killed; as many as there is time for when it is `None`.
+    kills: Option<u64>,
     /// Whether the disk is filled.
     fill: bool,
 }
 
 const USAGE: &str = "\
-usage: reenact-soak [--dir DIR] [--minutes N | --seconds N] [--kill-every SECONDS] [--fill]
+usage: reenact-soak [--dir DIR] [--minutes N | --seconds N] [--kill-every SECONDS] [--kills N] [--fill]
 
   --dir         an empty directory for the store, which stays; a temporary one unless it is given
   --minutes     how long it takes; 60 unless it is given
   --kill-every  seconds that a host lives; 60 unless it is given
+  --kills       ends once so many hosts were killed and one more has come to its end
   --fill        fills the disk once in the life of each host";
 
 fn main() -> ExitCode {
@@ -70,20 +73,22 @@ fn plan(arguments: &[String]) -> Result<Plan, String> {
         dir: temporary,
         time: Duration::from_secs(60 * 60),
         kill_every: Duration::from_secs(60),
+        kills: None,
         fill: false,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value\n{USAGE}"));
-        let seconds = |text: &String| {
+        let number = |text: &String| {
             let number = text.parse().ok().filter(|number| *number > 0);
             number.ok_or(format!("{argument} needs a number above 0, not `{text}`"))
         };
         match argument.as_str() {
             "--dir" => plan.dir = PathBuf::from(value()?),
-            "--minutes" => plan.time = Duration::from_secs(60 * seconds(value()?)?),
-            "--seconds" => plan.time = Duration::from_secs(seconds(value()?)?),
-            "--kill-every" => plan.kill_every = Duration::from_secs(seconds(value()?)?),
+            "--minutes" => plan.time = Duration::from_secs(60 * number(value()?)?),
+            "--seconds" => plan.time = Duration::from_secs(number(value()?)?),
+            "--kill-every" => plan.kill_every = Duration::from_secs(number(value()?)?),
+            "--kills" => plan.kills = Some(number(value()?)?),
             "--fill" => plan.fill = true,
             other => return Err(format!("there is no option `{other}`\n{USAGE}")),
         }

@@ -1,4 +1,4 @@
-//! Some seconds of it, with kills.
+//! Two kills of it.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ fn hosts_that_are_killed_lose_nothing_and_the_end_is_shown_as_plots() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak");
     let _ = std::fs::remove_dir_all(&dir);
     let run = Command::new(env!("CARGO_BIN_EXE_reenact-soak"))
-        .args(["--seconds", "9", "--kill-every", "3", "--dir"])
+        .args(["--kills", "2", "--kill-every", "2", "--dir"])
         .arg(&dir)
         .output()
         .expect("the program runs");
