@@ -20,7 +20,7 @@ pub type Outcome = Simulated<Result<(), String>>;
 /// Runs a seed, with all of its faults or with these only.
 pub fn run_seed(seed: u64, only: Option<BTreeSet<Fault>>, keeps_lines: bool) -> Outcome {
     let plan = Plan { only, keeps_lines, ..Plan::new(seed) };
-    let effects = Effects::default();
+    let effects = Effects::of_new_run();
     let of_host = effects.clone();
     let build = move |dice: &_| workload::host(dice, &of_host);
     simulate(&plan, build, |world| clients::play(world, effects))

@@ -1,0 +1,139 @@
+//! The orchestration that runs a program.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use reenact::prelude::*;
+
+use super::{ASK, Answer, CANARY, EVENTS, MARKED, Out, Program, Step};
+
+thread_local! {
+    /// What a side effect draws from: another value each time, and the same ones in each run of a seed.
+    static DRAWN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs of a seed draw the same values.
+pub(crate) fn begin_to_draw() {
+    DRAWN.set(0);
+}
+
+fn draw() -> u64 {
+    DRAWN.set(DRAWN.get() + 1);
+    DRAWN.get()
+}
+
+/// An activity that is tried until it succeeds.
+fn named(name: &'static str) -> NamedActivity<'static> {
+    let retry = RetryPolicy::new(1_000)
+        .first_delay(Duration::from_millis(100))
+        .max_delay(Duration::from_secs(5));
+    NamedActivity::new(name).with(ActivityOptions::new().retry(retry))
+}
+
+type Call = DurableFuture<Result<u64, ActivityError>>;
+
+/// Runs a program, and returns what has come out of its steps.
+#[orchestration]
+pub(crate) async fn run_program(
+    ctx: OrchestrationContext,
+    mut program: Program,
+) -> Result<Vec<Out>, OrchestrationError> {
+    while !program.steps.is_empty() {
+        let place = program.done.len();
+        let out = match program.steps.remove(0) {
+            Step::Continue => return ctx.continue_as_new(run_program, program),
+            Step::Hold => {
+                let _held = ctx.updates(ASK).next().await?;
+                return ctx.continue_as_new(run_program, program);
+            }
+            step => run_step(&ctx, step, place).await?,
+        };
+        program.done.push(out);
+    }
+    Ok(program.done)
+}
+
+async fn run_step(
+    ctx: &OrchestrationContext,
+    step: Step,
+    place: usize,
+) -> Result<Out, OrchestrationError> {
+    Ok(match step {
+        Step::Work(number) => Out::Worked(ctx.call_activity_by_name(named("work"), &number).await?),
+        Step::Local(number) => Out::Worked(ctx.call_local_by_name(named("quick"), &number).await?),
+        Step::Together(numbers) => {
+            let results = ctx.when_all(calls(ctx, &numbers)).await;
+            Out::Together(results.into_iter().collect::<Result<_, _>>()?)
+        }
+        Step::First(numbers) => {
+            let (mut open, mut done) = (calls(ctx, &numbers), Vec::new());
+            while !open.is_empty() {
+                let first = ctx.when_any(open).await;
+                done.push(first.output?);
+                open = first.rest;
+            }
+            Out::Together(done)
+        }
+        Step::Race(number, limit) => {
+            let call = ctx.call_activity_by_name::<_, u64>(named("work"), &number);
+            match ctx.timeout(Duration::from_millis(limit), call).await {
+                Ok(done) => Out::Worked(done?),
+                Err(_) => Out::Late,
+            }
+        }
+        Step::Timer(after) => {
+            let (before, after) = (ctx.now(), Duration::from_millis(after));
+            ctx.timer(after).await;
+            Out::Fired(ctx.now() >= before + after)
+        }
+        Step::Event(name) => Out::Event(ctx.wait_external(EVENTS[name]).await?),
+        Step::Ask(works) => ask(ctx, works, place).await?,
+        Step::Children(children) => {
+            let calls = children.into_iter().map(Program::of);
+            let calls = calls.map(|child| ctx.schedule_orchestration(run_program, child));
+            let results = ctx.when_all(calls.collect::<Vec<_>>()).await;
+            Out::Children(results.into_iter().collect::<Result<_, _>>()?)
+        }
+        Step::Publish => {
+            let drawn = ctx.random();
+            ctx.publish("drawn", &format!("{CANARY} {drawn}"));
+            Out::Shown
+        }
+        Step::Draw(number) => {
+            let drawn = ctx.side_effect(draw).await;
+            let again: (u64, u64) =
+                ctx.call_activity_by_name(named("echo"), &(number, drawn)).await?;
+            Out::Drawn(again == (number, drawn))
+        }
+        Step::Mark(mark) => {
+            ctx.set_attribute(MARKED, mark).map_err(|why| why.to_string())?;
+            Out::Shown
+        }
+        // They have no result.
+        Step::Hold | Step::Continue => Out::Shown,
+    })
+}
+
+fn calls(ctx: &OrchestrationContext, numbers: &[u64]) -> Vec<Call> {
+    numbers.iter().map(|number| ctx.schedule_activity_by_name(named("work"), number)).collect()
+}
+
+/// Every third request is refused.
+async fn ask(
+    ctx: &OrchestrationContext,
+    works: Option<u64>,
+    place: usize,
+) -> Result<Out, OrchestrationError> {
+    let update = ctx.updates(ASK).next().await?;
+    if let Some(work) = works {
+        let _: u64 = ctx.call_activity_by_name(named("work"), &work).await?;
+    }
+    let number = *update.request();
+    let (answer, is_refused) = (Answer { number, place }, number % 3 == 2);
+    if is_refused {
+        update.refuse(&answer)
+    } else {
+        update.reply(&answer)
+    }
+    Ok(Out::Asked { number, is_refused })
+}
