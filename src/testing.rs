@@ -60,5 +60,8 @@ pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod simulation {
-    pub use super::scenario::{Dice, Fault, FaultKind, Plan, Simulated, World, simulate};
+    pub use super::scenario::{
+        Counted, CrashPoint, Dice, Fault, FaultKind, Moment, Plan, Points, Simulated, World,
+        simulate,
+    };
 }

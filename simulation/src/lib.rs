@@ -6,6 +6,7 @@
 
 mod clients;
 mod history;
+pub mod systematic;
 mod workload;
 
 use std::collections::BTreeSet;

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use reenact::testing::simulation::{Fault, FaultKind};
-use reenact_simulation::run_seed;
+use reenact_simulation::{run_seed, systematic};
 
-const USAGE: &str =
-    "reenact-simulation [--seeds N] [--seed S] [--faults crash:3,twice:0] [--trace] [--keep-going]";
+const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--faults crash:3,twice:0] [--trace] [--keep-going]\nreenact-simulation --systematic [--scenario NAME] [--twice [N]]";
 
 /// From this number of seeds on, each kind of fault must have happened.
 const ENOUGH_SEEDS: u64 = 500;
@@ -22,7 +21,12 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments(std::env::args().skip(1)) {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("--systematic", rest)) = given.split_first().map(|(first, rest)| (&**first, rest))
+    {
+        return systematic::command(rest);
+    }
+    let arguments = match arguments(given.into_iter()) {
         Ok(arguments) => arguments,
         Err(wrong) => {
             eprintln!("{wrong}\n{USAGE}");

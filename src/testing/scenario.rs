@@ -5,8 +5,10 @@ mod dice;
 mod effects;
 mod failure;
 mod faulty;
+mod points;
 mod queues;
 mod site;
+mod steps;
 mod trace;
 mod world;
 
@@ -23,6 +25,7 @@ use crate::HostBuilder;
 pub use self::dice::{Dice, Fault, FaultKind};
 pub use self::effects::{Effect, Effects};
 pub use self::failure::ScenarioFailure;
+pub use self::points::{Counted, CrashPoint, Moment, Points};
 pub use self::world::{Plan, Simulated, World, simulate};
 
 /// The environment variable that repeats one run of a [`Scenario`].

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 
 use super::dice::{Dice, FaultKind, mixed};
+use super::points::{Moment, Points};
 use super::trace::Trace;
 
 /// The longest that a call of the store takes that is not slow, in milliseconds.
@@ -27,9 +28,18 @@ pub(super) struct Site {
     is_dead: AtomicBool,
     is_cut_off: AtomicBool,
     is_back: Notify,
-    /// Notified when it is to crash; a client cannot.
-    crash: Option<mpsc::UnboundedSender<u64>>,
+    /// How it crashes; a client cannot.
+    crashes: Option<Crashes>,
     began: Instant,
+}
+
+/// How hosts crash in calls of the store.
+#[derive(Clone)]
+pub(super) struct Crashes {
+    /// Notified of the site that is to crash.
+    pub(super) asked: mpsc::UnboundedSender<u64>,
+    /// Where they crash, when it is not by chance.
+    pub(super) points: Option<Points>,
 }
 
 /// A kind of call.
@@ -79,11 +89,11 @@ impl Site {
         number: u64,
         dice: Dice,
         trace: Trace,
-        crash: Option<mpsc::UnboundedSender<u64>>,
+        crashes: Option<Crashes>,
         began: Instant,
     ) -> Self {
         let (is_dead, is_cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { number, dice, trace, is_dead, is_cut_off, is_back: Notify::new(), crash, began }
+        Self { number, dice, trace, is_dead, is_cut_off, is_back: Notify::new(), crashes, began }
     }
 
     /// From now on no call of it has an effect.
@@ -112,6 +122,8 @@ impl Site {
     ) -> Result<T, ProviderError> {
         let about = mixed(about);
         self.on_the_way().await?;
+        let number = self.points().map(Points::call);
+        self.crash_if(Moment::Before, number).await?;
         if call.refusal().is_some_and(|kind| self.dice.fault(kind)) {
             self.note(call, about, "refused");
             return Err(unavailable());
@@ -122,14 +134,36 @@ impl Site {
         }
         let result = ask.await;
         self.note(call, about, result.as_ref().map_or_else(name_of, |_| "ok"));
-        if call.writes() && self.crash.is_some() && self.dice.fault(FaultKind::CrashAfterWrite) {
+        self.crash_if(Moment::Unanswered, number).await?;
+        if call.writes() && self.crashes.is_some() && self.dice.fault(FaultKind::CrashAfterWrite) {
             self.crash().await;
         }
         self.on_the_way().await?;
         if result.is_ok() && call.unknown().is_some_and(|kind| self.dice.fault(kind)) {
             return Err(unknown());
         }
+        // Its caller has the answer, and may go on for a moment.
+        if self.is_crash(Moment::Answered, number) {
+            self.begin_crash();
+        }
         result
+    }
+
+    fn points(&self) -> Option<&Points> {
+        self.crashes.as_ref().and_then(|crashes| crashes.points.as_ref())
+    }
+
+    fn is_crash(&self, moment: Moment, number: Option<u64>) -> bool {
+        let Some((points, number)) = self.points().zip(number) else { return false };
+        self.is_alive() && points.is_crash(moment, number)
+    }
+
+    async fn crash_if(&self, moment: Moment, number: Option<u64>) -> Result<(), ProviderError> {
+        if !self.is_crash(moment, number) {
+            return Ok(());
+        }
+        self.crash().await;
+        Err(ProviderError::Closed)
     }
 
     /// A call takes its time, and others come in between.
@@ -151,12 +185,16 @@ impl Site {
 
     /// The host ends here, and its caller never goes on.
     async fn crash(&self) {
-        self.die();
-        if let Some(crash) = &self.crash {
-            // A world that has ended needs no crash.
-            let _ = crash.send(self.number);
-        }
+        self.begin_crash();
         tokio::task::yield_now().await;
+    }
+
+    fn begin_crash(&self) {
+        self.die();
+        if let Some(crashes) = &self.crashes {
+            // A world that has ended needs no crash.
+            let _ = crashes.asked.send(self.number);
+        }
     }
 
     pub(super) fn note(&self, call: Call, about: u64, result: &'static str) {

@@ -13,8 +13,10 @@ use tokio::time::{Instant, sleep};
 
 use super::dice::{Dice, Fault, FaultKind, mixed};
 use super::faulty::Faulty;
+use super::points::Points;
 use super::queues::Queues;
-use super::site::Site;
+use super::site::{Crashes, Site};
+use super::steps::Stepper;
 use super::trace::Trace;
 use crate::testing::VirtualClock;
 use crate::{Client, Host, HostBuilder};
@@ -50,6 +52,8 @@ pub struct Plan {
     pub shards: u32,
     /// Whether the lines of the trace are kept.
     pub keeps_lines: bool,
+    /// Where hosts crash, instead of where chance says.
+    pub points: Option<Points>,
 }
 
 impl Plan {
@@ -57,7 +61,7 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let hosts = 1 + (mixed((seed, "hosts")) % 3) as usize;
         let shards = 1 + (mixed((seed, "shards")) % 4) as u32;
-        Self { seed, only: None, hosts, shards, keeps_lines: false }
+        Self { seed, only: None, hosts, shards, keeps_lines: false, points: None }
     }
 }
 
@@ -93,7 +97,7 @@ struct Inner {
     build: Build,
     machines: Mutex<Vec<Machine>>,
     sites: AtomicU64,
-    crash: mpsc::UnboundedSender<u64>,
+    crashes: Crashes,
     began: Instant,
     client: Mutex<Option<Client>>,
 }
@@ -104,6 +108,8 @@ struct Machine {
     running: Option<Running>,
     /// Whether a task starts a host on it.
     is_starting: bool,
+    /// The host that is just starting.
+    starting: Option<Arc<Site>>,
 }
 
 struct Running {
@@ -125,24 +131,28 @@ pub fn simulate<T, F>(
 where
     F: Future<Output = T>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("the system gives a runtime");
+    let stepper = Stepper::new(plan.points.is_some()).expect("the system gives a runtime");
     let (dice, trace) = (Dice::new(plan.seed, plan.only.clone()), Trace::new(plan.keeps_lines));
-    let (result, took) = runtime.block_on(async {
-        let began = Instant::now();
-        let (world, crashes) = World::begin(plan, dice.clone(), trace.clone(), Box::new(build));
+    let entered = stepper.runtime().enter();
+    let began = Instant::now();
+    let (world, crashes) = World::begin(plan, dice.clone(), trace.clone(), Box::new(build));
+    let of_steps = world.clone();
+    let run = async {
         let chaos = tokio::spawn(world.clone().go_wrong());
         let crashing = tokio::spawn(world.clone().crash_as_asked(crashes));
         let result = drive(world).await;
         chaos.abort();
         crashing.abort();
-        (result, began.elapsed())
-    });
+        result
+    };
+    let result = match plan.points {
+        Some(_) => stepper.block_on(run, || of_steps.poll_has_ended()),
+        None => stepper.runtime().block_on(run),
+    };
+    let took = began.elapsed();
+    drop((of_steps, entered));
     // What is left of the hosts ends with it.
-    drop(runtime);
+    drop(stepper);
     Simulated {
         result,
         digest: trace.digest(),
@@ -163,7 +173,12 @@ impl World {
         let clock = VirtualClock::new();
         let store = InMemory::new().with_shards(plan.shards).with_clock(clock.clone()).shared();
         let (crash, crashes) = mpsc::unbounded_channel();
-        let machine = |_| Machine { clock: VirtualClock::new(), running: None, is_starting: false };
+        let machine = |_| Machine {
+            clock: VirtualClock::new(),
+            running: None,
+            is_starting: false,
+            starting: None,
+        };
         let machines = Mutex::new((0..plan.hosts.max(1)).map(machine).collect());
         let inner = Inner {
             dice,
@@ -174,7 +189,7 @@ impl World {
             build,
             machines,
             sites: AtomicU64::new(0),
-            crash,
+            crashes: Crashes { asked: crash, points: plan.points.clone() },
             began: Instant::now(),
             client: Mutex::default(),
         };
@@ -238,11 +253,11 @@ impl World {
     fn provider(
         &self,
         clock: VirtualClock,
-        crash: Option<mpsc::UnboundedSender<u64>>,
+        crashes: Option<Crashes>,
     ) -> (Faulty, Arc<Site>, Arc<Queues>) {
         let number = self.0.sites.fetch_add(1, Ordering::SeqCst);
         let (dice, trace) = (self.0.dice.clone(), self.0.trace.clone());
-        let site = Arc::new(Site::new(number, dice, trace, crash, self.0.began));
+        let site = Arc::new(Site::new(number, dice, trace, crashes, self.0.began));
         let queues = Queues::new(&self.0.store, site.clone()).expect("the store is shared");
         let store = self.0.store.clone();
         let faulty = Faulty { store, site: site.clone(), clock, queues: queues.clone() };
@@ -269,7 +284,8 @@ impl World {
             sleep(after).await;
             loop {
                 let clock = this.machines()[machine].clock.clone();
-                let (provider, site, queues) = this.provider(clock, Some(this.0.crash.clone()));
+                let (provider, site, queues) = this.provider(clock, Some(this.0.crashes.clone()));
+                this.machines()[machine].starting = Some(site.clone());
                 let options = this.options(machine).reproducible(this.seed_of(&site));
                 let builder = (this.0.build)(&this.0.dice).options(options).provider(provider);
                 match builder.start().await {
@@ -277,6 +293,7 @@ impl World {
                         let mut machines = this.machines();
                         machines[machine].running = Some(Running { host, site, queues });
                         machines[machine].is_starting = false;
+                        machines[machine].starting = None;
                         return;
                     }
                     Ok(host) => drop(host),
@@ -301,7 +318,13 @@ impl World {
 
     /// The host of a machine is gone from one moment to the next.
     fn crash(&self, machine: usize) {
-        let Some(running) = self.machines()[machine].running.take() else { return };
+        let (running, starting) = {
+            let of = &mut self.machines()[machine];
+            (of.running.take(), of.starting.take())
+        };
+        // Its start fails, and is tried again.
+        starting.iter().for_each(|site| site.die());
+        let Some(running) = running else { return };
         running.site.die();
         running.queues.lose_membership();
         drop(running.host);
@@ -323,8 +346,29 @@ impl World {
         }
     }
 
+    /// A task has been polled: a host that is up may crash now.
+    fn poll_has_ended(&self) {
+        let Some(points) = &self.0.crashes.points else { return };
+        let is_up: Vec<bool> = {
+            let machines = self.machines();
+            machines.iter().map(|it| it.running.is_some() || it.starting.is_some()).collect()
+        };
+        if !is_up.contains(&true) {
+            return;
+        }
+        let Some((number, true)) = points.poll() else { return };
+        let count = is_up.len();
+        let mut in_turn = (0..count).map(|next| (number as usize + next) % count);
+        if let Some(machine) = in_turn.find(|machine| is_up[*machine]) {
+            self.crash(machine);
+        }
+    }
+
     /// All that goes wrong with hosts and their clocks.
     async fn go_wrong(self) {
+        if self.0.crashes.points.is_some() {
+            return;
+        }
         for _ in 0..ROUNDS {
             sleep(Duration::from_millis(self.0.dice.below("round", ROUND_MS))).await;
             for _ in 0..self.0.dice.below("turns of the runtime", 12) {

@@ -1,0 +1,33 @@
+//! The scenarios: each is an orchestration or a few, and what their client does.
+
+mod activities;
+mod events;
+mod timers;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use reenact::HostBuilder;
+
+use super::play::Play;
+
+/// What the client was answered, or what went wrong.
+pub(super) type Answers = Result<Vec<String>, String>;
+
+/// A small program with its client.
+#[derive(Clone, Copy)]
+pub(super) struct Scenario {
+    /// Names it in the line that repeats a run.
+    pub(super) name: &'static str,
+    /// The numbers of hosts that it is run on. There are as many shards.
+    pub(super) hosts: &'static [usize],
+    /// A host with its code.
+    pub(super) host: fn() -> HostBuilder,
+    /// Its client.
+    pub(super) play: fn(Play) -> Pin<Box<dyn Future<Output = Answers>>>,
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Scenario> {
+    [activities::ALL, events::ALL, timers::ALL].concat()
+}
