@@ -3,6 +3,7 @@
 mod console;
 mod export;
 mod messages;
+mod protocol;
 mod segment;
 mod turns;
 
@@ -20,7 +21,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "turns",
         reads: "the log of an execution, one turn after the other: decoded, shown, replayed against code",
@@ -56,5 +57,17 @@ pub const TARGETS: [Target; 6] = [
         reads: "the body of a request to the console that changes something",
         run: console::run_body,
         seeds: console::body_seeds,
+    },
+    Target {
+        name: "calls",
+        reads: "a message of a client or of a worker to the sidecar",
+        run: protocol::run_call,
+        seeds: protocol::call_seeds,
+    },
+    Target {
+        name: "answers",
+        reads: "the answer of a worker to work that the sidecar has given to it",
+        run: protocol::run_answer,
+        seeds: protocol::answer_seeds,
     },
 ];

@@ -57,3 +57,13 @@ fn queries() {
 fn bodies() {
     assert_takes_all("bodies", FEW);
 }
+
+#[test]
+fn calls() {
+    assert_takes_all("calls", FEW);
+}
+
+#[test]
+fn answers() {
+    assert_takes_all("answers", FEW);
+}

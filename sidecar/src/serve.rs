@@ -1,5 +1,6 @@
 //! The service at an address.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +11,8 @@ use reenact::Client;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, ServerTlsConfig, server};
 
@@ -152,6 +155,25 @@ impl Sidecar {
         let serving = tokio::spawn(run(server, hub, listener, ended));
         Ok(Server { address, sidecar: self.clone(), ending: Some(ending), serving })
     }
+
+    /// The service alone, for tests that have no socket: what it is asked comes as requests of gRPC. The host stays in
+    /// memory until [`end_service`](Self::end_service).
+    #[doc(hidden)]
+    pub fn service(
+        &self,
+        client: &Client,
+    ) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+    + Clone
+    + use<> {
+        self.shared().set_client(client.clone());
+        TaskHub::new(self.shared().clone(), client.clone(), Guard::new(None))
+    }
+
+    #[doc(hidden)]
+    pub fn end_service(&self) {
+        self.shared().end();
+        self.shared().clear_client();
+    }
 }
 
 async fn run(
@@ -184,6 +206,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.sidecar.shared().clear_client();
         self.serving.abort();
     }
 }

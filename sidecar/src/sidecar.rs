@@ -94,6 +94,11 @@ impl Shared {
         self.client.send_replace(Some(client));
     }
 
+    /// The host has this, and a client has the host: without it, the host can go.
+    pub(crate) fn clear_client(&self) {
+        self.client.send_replace(None);
+    }
+
     /// A client of the host. Activities may run before the sidecar serves: they wait for it.
     pub(crate) async fn client(&self) -> Client {
         let mut client = self.client.subscribe();

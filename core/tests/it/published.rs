@@ -157,7 +157,7 @@ fn what_is_over_a_limit_fails_the_instance_and_nothing_of_it_is_recorded() {
     let text = |bytes: usize| "x".repeat(bytes - 2);
     let large = fails(move |ctx| ctx.publish("v", &text(MAX_PUBLISHED_BYTES + 1)));
     assert_eq!(large.failure().kind(), OrchestrationErrorKind::LimitExceeded);
-    let expected = "the value `v` of 131073 bytes is over 131072 that can be published";
+    let expected = "the value `v` of 983041 bytes is over 983040 that can be published";
     assert_eq!(large.failure().message(), expected);
     assert_eq!(large.log().len(), 2);
 
@@ -167,9 +167,10 @@ fn what_is_over_a_limit_fails_the_instance_and_nothing_of_it_is_recorded() {
     assert_eq!(many.failure().message(), "more than 100 values are published");
     assert_eq!(many.machine.published().len(), MAX_PUBLISHED_VALUES);
 
-    let together = MAX_ALL_PUBLISHED_BYTES / MAX_PUBLISHED_BYTES;
+    let together = 8;
     let heavy = fails(move |ctx| {
-        (0..together).for_each(|n| ctx.publish(n.to_string(), &text(MAX_PUBLISHED_BYTES)));
+        let each = text(MAX_ALL_PUBLISHED_BYTES / together);
+        (0..together).for_each(|n| ctx.publish(n.to_string(), &each));
     });
     let expected = "the values that are published have more than 1048576 bytes together";
     assert_eq!(heavy.failure().message(), expected);
@@ -180,13 +181,13 @@ fn what_is_over_a_limit_fails_the_instance_and_nothing_of_it_is_recorded() {
 fn a_value_at_its_limit_takes_the_place_of_another() {
     let text = |letter: &str| letter.repeat(MAX_PUBLISHED_BYTES - 2);
     let code = code(move |ctx: OrchestrationContext, ()| async move {
-        for name in 0..7 {
-            ctx.publish(name.to_string(), &text("x"));
+        for name in 0..6 {
+            ctx.publish(name.to_string(), &name);
         }
-        for letter in ["a", "b", "c"] {
+        for letter in ["x", "a", "b", "c"] {
             ctx.publish("6", &text(letter));
         }
-        ctx.unpublish("0");
+        ctx.unpublish("6");
         ctx.publish("another", &text("y"));
         Ok(task(&ctx, "a").await?)
     });

@@ -8,18 +8,18 @@ use crate::sidecar::Sidecar;
 use crate::suites::passes;
 
 /// Orders that are under way while processes are killed.
-const ORDERS: &str = "30";
+pub(crate) const ORDERS: &str = "30";
 /// Steps that are seen between two kills.
-const STEPS_BETWEEN: usize = 25;
+pub(crate) const STEPS_BETWEEN: usize = 25;
 
 /// A worker in Python, and the lines that it prints: one for each step.
-struct Worker {
+pub(crate) struct Worker {
     process: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Worker {
-    fn start(sidecar: &Sidecar) -> Self {
+    pub(crate) fn start(sidecar: &Sidecar) -> Self {
         let mut process = orders(sidecar, &["worker"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -31,7 +31,7 @@ impl Worker {
     }
 
     /// Returns when it has run this many steps more.
-    fn runs(&mut self, steps: usize) {
+    pub(crate) fn runs(&mut self, steps: usize) {
         for _ in 0..steps {
             let mut line = String::new();
             self.lines.read_line(&mut line).expect("the worker says what it does");
@@ -39,7 +39,7 @@ impl Worker {
         }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().expect("it can be killed");
         self.process.wait().expect("it ends");
     }
@@ -54,7 +54,7 @@ impl Drop for Worker {
     }
 }
 
-fn orders(sidecar: &Sidecar, arguments: &[&str]) -> Command {
+pub(crate) fn orders(sidecar: &Sidecar, arguments: &[&str]) -> Command {
     let mut python = packages::python();
     python.arg("orders.py").args(arguments).env("ENDPOINT", sidecar.address());
     python

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-/// What is installed of the registry of Python.
-const PYTHON_PACKAGE: &str = "durabletask==1.12.0";
+/// What is installed of the registry of Python: the SDK, with what makes spans.
+const PYTHON_PACKAGE: &str = "durabletask[opentelemetry]==1.12.0";
 /// What is installed of the registry of JavaScript.
 const JAVASCRIPT_PACKAGE: &str = "@microsoft/durabletask-js@0.4.0";
 

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+const BINARY: &str = env!("CARGO_BIN_EXE_reenact-sidecar");
+
 /// A sidecar that serves.
 pub(crate) struct Sidecar {
     process: Child,
@@ -14,7 +16,7 @@ pub(crate) struct Sidecar {
 
 /// How it is started: in memory, or on a directory.
 pub(crate) fn command(store: Option<&Path>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reenact-sidecar"));
+    let mut command = Command::new(BINARY);
     match store {
         Some(directory) => command.arg("--store").arg(directory),
         None => command.arg("--memory"),
@@ -28,8 +30,18 @@ impl Sidecar {
         Self::start_at("0", store)
     }
 
+    /// Starts one on a hub, on a free port, and returns when it is ready.
+    pub(crate) fn on_hub(connection: &str, hub: &str) -> Self {
+        let mut command = Command::new(BINARY);
+        command.args(["--azure", connection, "--hub", hub]);
+        Self::start_by(command, "0")
+    }
+
     fn start_at(port: &str, store: Option<&Path>) -> Self {
-        let mut command = command(store);
+        Self::start_by(command(store), port)
+    }
+
+    fn start_by(mut command: Command, port: &str) -> Self {
         let process = command.args(["--port", port]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = process.spawn().expect("the sidecar starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));

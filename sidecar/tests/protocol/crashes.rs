@@ -1,5 +1,8 @@
 //! The sidecar and its workers are killed in the middle.
 
+use std::sync::Arc;
+
+use reenact::prelude::*;
 use reenact_sidecar::proto::{self, OrchestrationStatus as Status};
 use tempfile::TempDir;
 
@@ -77,4 +80,23 @@ async fn what_a_worker_had_goes_to_another_when_its_stream_breaks() {
         (Status::Completed, Some("2"))
     );
     ground.end().await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_host_is_left_when_it_and_its_sidecar_have_ended() {
+    let of_host = Arc::new(());
+    let host = Host::builder().provider(InMemory::new()).state(of_host.clone());
+    let ground = Ground::of(host).await;
+    let worker = Worker::with(&ground.client, Code::default().decides(adds(2)).acts(add)).await;
+    ground.client.start("a", "sum", None).await.unwrap();
+    assert_eq!(ground.client.result("a").await.output.as_deref(), Some("2"));
+    drop(worker);
+    ground.end().await;
+
+    let gone = async {
+        while Arc::strong_count(&of_host) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("that the host is gone from memory", gone).await;
 }

@@ -53,14 +53,14 @@ class Reading(EntityCase):
         return self.run_to_end(use, input=key), entities.EntityInstanceId("keeper", key)
 
     def test_a_state_may_be_large(self):
-        state, entity_id = self.keeping(131_000)
+        state, entity_id = self.keeping(980_000)
         self.completed(state)
-        self.assertEqual(self.state_of(entity_id), "k" * 131_000)
+        self.assertEqual(self.state_of(entity_id), "k" * 980_000)
 
     @wheel_differs("it has no limit")
     def test_a_state_that_is_too_large_fails_its_operation(self):
-        state, entity_id = self.keeping(140_000)
-        self.assertIn("at most 131072 are allowed", self.failed(state).message)
+        state, entity_id = self.keeping(990_000)
+        self.assertIn("at most 983040 are allowed", self.failed(state).message)
         found = self.client.get_entity(entity_id)
         self.assertFalse(found and found.get_state())
 

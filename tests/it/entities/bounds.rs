@@ -46,6 +46,21 @@ async fn large_states_make_the_log_no_longer_than_its_limit() {
 }
 
 #[tokio::test]
+async fn a_state_may_have_nearly_as_many_bytes_as_a_payload() {
+    let (memory, _) = store();
+    let host = host_on(memory.clone()).await;
+    let most = limits::MAX_ENTITY_STATE_BYTES - 100;
+    for _ in 0..4 {
+        guard(ada(&host).fill(most)).await.unwrap();
+        guard(ada(&host).deposit(1)).await.unwrap();
+    }
+    guard(host.abort()).await;
+    let host = host_on(memory).await;
+    let state = guard(ada(&host).state()).await.unwrap().unwrap();
+    assert_eq!((state.notes[0].len(), guard(ada(&host).balance()).await.unwrap()), (most, 4));
+}
+
+#[tokio::test]
 async fn a_backlog_of_large_states_is_done_in_turns_that_a_store_takes() {
     let host = host_on(store().0).await;
     guard(ada(&host).deposit(1)).await.unwrap();
