@@ -35,6 +35,7 @@ use crate::run::Run;
 use in_place::InPlace;
 use phase::Phase;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{Command, CorrelationId, InstanceId};
 use state::InstanceState;
 use std::sync::Arc;
@@ -326,7 +327,8 @@ impl InstanceState {
     }
 
     fn is_current(&self, run: Run) -> bool {
-        matches!(&self.phase, Phase::Live(live) if live.run == run)
+        let is_any = zoo::planted(Bug::CompletionOfEarlierExecution);
+        matches!(&self.phase, Phase::Live(live) if live.run == run || is_any)
     }
 
     /// Whether it is about a call or a timer of this run: one of its log, or one that runs in place here.

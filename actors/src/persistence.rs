@@ -14,6 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{ExecutionId, Receipt, ShardId};
 use reenact_providers::limits::MAX_BATCH_BYTES;
 use reenact_providers::{Batch, Epoch, ProviderError, TurnRecord};
@@ -247,6 +248,10 @@ impl PersistenceState {
             entry.go_into(&mut turns, self.shard, self.commit);
         }
         self.keep_executions(&mut turns);
+        if zoo::planted(Bug::EffectsBeforeDurable) {
+            let forged = Receipt::issue(self.shard, self.commit + 1);
+            self.releases.release(entries.drain(..), forged);
+        }
         self.size = (turns.len(), turns.iter().map(|turn| turn.bytes.len()).sum());
         let batch = Arc::new(Batch { shard: self.shard, epoch: self.epoch, turns });
         let target = self.target.clone();
@@ -311,6 +316,9 @@ impl PersistenceState {
                     self.spare = entries;
                 }
                 self.go_on_releasing(myself);
+            }
+            Err(ProviderError::Fenced { shard }) if zoo::planted(Bug::FenceIgnored) => {
+                self.releases.release(entries.drain(..), Receipt::issue(shard, self.commit + 1));
             }
             Err(error) => self.lose(entries, error),
         }

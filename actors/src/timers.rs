@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{CorrelationId, InstanceId, Timestamp};
 use reenact_providers::TimerScheduler;
 
@@ -50,6 +51,9 @@ pub(crate) struct TimersState {
     wait_limit: Option<Task>,
     /// Sleeps until the earliest timer.
     alarm: Option<(Timestamp, Task)>,
+    /// The latest time that was seen.
+    #[cfg(reenact_zoo)]
+    read_level: Timestamp,
 }
 
 /// What to do when it is time.
@@ -87,7 +91,18 @@ impl Actor for Timers {
         let TimersArguments { routes, clock, supervisor, recorder } = args;
         let (armed, fired, wait_limit, alarm) = (BTreeSet::new(), limit(&myself), None, None);
         recorder.are_armed(0);
-        Ok(TimersState { routes, clock, supervisor, recorder, armed, fired, wait_limit, alarm })
+        Ok(TimersState {
+            routes,
+            clock,
+            supervisor,
+            recorder,
+            armed,
+            fired,
+            wait_limit,
+            alarm,
+            #[cfg(reenact_zoo)]
+            read_level: Timestamp::EPOCH,
+        })
     }
 
     async fn handle(
@@ -97,6 +112,9 @@ impl Actor for Timers {
         state: &mut TimersState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            #[cfg(reenact_zoo)]
+            TimerMessage::Arm(at, _)
+                if at < state.read_level && zoo::planted(Bug::TimerBelowReadLevel) => {}
             TimerMessage::Arm(at, timer) => {
                 state.armed.insert((at, timer));
             }
@@ -135,7 +153,14 @@ impl TimersState {
     /// Fires the timers that are due, in order. An instance that is not in memory is loaded, and applies by
     /// itself what is due.
     fn fire_due(&mut self) {
-        let now = self.clock.now();
+        let mut now = self.clock.now();
+        #[cfg(reenact_zoo)]
+        {
+            self.read_level = self.read_level.max(now);
+        }
+        if zoo::planted(Bug::TimerEarly) {
+            now = now + Duration::from_secs(1);
+        }
         let (mut absent, mut on_their_way) = (Vec::new(), Vec::new());
         for _ in 0..FIRE_AT_ONCE {
             match self.armed.first() {

@@ -67,6 +67,8 @@ mod time;
 mod trace_context;
 mod version;
 mod wake;
+#[doc(hidden)]
+pub mod zoo;
 
 // Floor 2: errors and options.
 

@@ -63,6 +63,7 @@ use crate::time::Timestamp;
 use crate::trace_context::ReceivedTrace;
 use crate::version::Version;
 use crate::view::CalledChildren;
+use crate::zoo::{self, Bug};
 
 /// A handle on the state. The lock is held for a few lines at a time, never while user code runs:
 /// values are encoded and decoded without it, and wakers, which may be user code, are cloned, woken
@@ -267,6 +268,9 @@ impl State {
     pub(crate) fn draw(&mut self) -> u64 {
         if matches!(self.mode, Mode::Between) {
             self.refuse_foreign_call();
+        }
+        if zoo::planted(Bug::RandomDrawnAgain) && self.is_replaying() {
+            return !self.random.next();
         }
         self.random.next()
     }

@@ -1,5 +1,6 @@
 //! Who owns a shard.
 
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{InstanceId, ShardId, Timestamp};
 
 use crate::limits::LEASE_TIME;
@@ -44,7 +45,7 @@ impl Ownership {
     /// `Fenced` unless `epoch` is of the newest lease, and that one was not released. One that has
     /// run out still counts until another takes the shard: nobody else can have written.
     pub(crate) fn check(&self, epoch: Epoch) -> Result<(), ProviderError> {
-        if epoch == self.newest && self.holder.is_some() {
+        if epoch == self.newest && self.holder.is_some() || zoo::planted(Bug::FenceSkipped) {
             return Ok(());
         }
         Err(ProviderError::Fenced { shard: self.shard })

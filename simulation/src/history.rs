@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use reenact::testing::simulation::World;
 use reenact::{Client, Event};
 
+use crate::overdue;
+
 /// Each completion is of something that was scheduled, and the only one of it; no timer has fired early, by the time
 /// of the log.
 pub(crate) async fn check(world: &World, id: &str) -> Result<(), String> {
     let client = Client::read_only(world.store().clone());
     let history = client.history(id).await.map_err(|error| format!("no history: {error}"))?;
+    overdue::check(&history)?;
     let (mut scheduled, mut completed) = (BTreeSet::new(), BTreeSet::new());
     let mut timers = BTreeMap::new();
     let mut before = None;

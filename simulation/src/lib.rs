@@ -4,10 +4,14 @@
 //! seed. Hosts crash, messages come twice, clocks jump. Then the faults end, and everything must come to rest; what
 //! came out must be what an oracle says that knows nothing of shards or logs.
 
+pub mod checks;
 mod clients;
 mod history;
+mod overdue;
 pub mod systematic;
 mod workload;
+#[cfg(reenact_zoo)]
+pub mod zoo;
 
 use std::collections::BTreeSet;
 

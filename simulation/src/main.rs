@@ -7,7 +7,7 @@ use std::time::Instant;
 use reenact::testing::simulation::{Fault, FaultKind};
 use reenact_simulation::{run_seed, systematic};
 
-const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--faults crash:3,twice:0] [--trace] [--keep-going]\nreenact-simulation --systematic [--scenario NAME] [--twice [N]]";
+const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--faults crash:3,twice:0] [--trace] [--keep-going]\nreenact-simulation --systematic [--scenario NAME] [--twice [N]]\nreenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
 
 /// From this number of seeds on, each kind of fault must have happened.
 const ENOUGH_SEEDS: u64 = 500;
@@ -22,9 +22,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("--systematic", rest)) = given.split_first().map(|(first, rest)| (&**first, rest))
-    {
-        return systematic::command(rest);
+    match given.split_first().map(|(first, rest)| (&**first, rest)) {
+        Some(("--systematic", rest)) => return systematic::command(rest),
+        Some(("--zoo", rest)) => return zoo(rest),
+        _ => {}
     }
     let arguments = match arguments(given.into_iter()) {
         Ok(arguments) => arguments,
@@ -76,6 +77,20 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+#[cfg(reenact_zoo)]
+fn zoo(given: &[String]) -> ExitCode {
+    reenact_simulation::zoo::main(given.iter().cloned())
+}
+
+#[cfg(not(reenact_zoo))]
+fn zoo(_: &[String]) -> ExitCode {
+    eprintln!(
+        "no bug can be planted in this build; build it so:\n  \
+         RUSTC_WORKSPACE_WRAPPER=$PWD/simulation/zoo/rustc cargo run -p reenact-simulation -- --zoo"
+    );
+    ExitCode::from(2)
 }
 
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {

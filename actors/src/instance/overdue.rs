@@ -1,5 +1,6 @@
 //! Applies what is overdue in the order in which it was due, before anything else.
 
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{Action, Command, CorrelationId};
 
 use super::phase::Phase;
@@ -19,7 +20,8 @@ impl InstanceState {
     pub(super) fn is_anything_overdue(&mut self) -> bool {
         self.now = self.shard.now();
         self.shard.recorder.set_now(self.now);
-        matches!(&self.phase, Phase::Live(live) if live.machine.overdue(self.now).is_some())
+        !zoo::planted(Bug::OverdueComesLast)
+            && matches!(&self.phase, Phase::Live(live) if live.machine.overdue(self.now).is_some())
     }
 
     /// Applies what is overdue, in the order in which it was due: before the next message is handled, and
@@ -58,6 +60,11 @@ impl InstanceState {
             (Phase::Closing(closing), Action::Send(message)) => closing.has_to_send(message.id),
             (Phase::Closing(_), _)
             | (Phase::Fresh | Phase::Absent | Phase::Finished | Phase::Parked(_), _) => false,
+        });
+        open.retain(|action| match action {
+            Action::CreateTimer { .. } => !zoo::planted(Bug::TimerNotRearmed),
+            Action::Send(_) => !zoo::planted(Bug::MessageNotSentAgain),
+            _ => true,
         });
         // Timers that are due fire when they are set, so the earliest is set first.
         open.sort_by_key(|action| match action {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use reenact_core::zoo::{self, Bug};
 use reenact_core::{
     Command, EventKey, InstanceId, Message, MessageId, NotTaken, RemoteCommand, RemoteEvent,
     Rewind, ShardId, Timestamp, TraceContext, codec,
@@ -56,6 +57,9 @@ impl MessageHandler {
 
     /// Handles a message until it is durable, or in quarantine; then it leaves the queue.
     pub(super) async fn settle(&self, delivery: Delivery) -> (InstanceId, Verdict) {
+        if zoo::planted(Bug::QueueMessageAcknowledgedEarly) {
+            self.acknowledge(&delivery).await;
+        }
         let mut verdict = self.take(&delivery).await;
         if let Verdict::Refused(refusal) = &verdict {
             let reason = &refusal.reason;
@@ -80,6 +84,7 @@ impl MessageHandler {
         }
         match codec::decode_command(&delivery.message.bytes) {
             Ok(command) => self.carry_out(delivery, command).await,
+            Err(_) if zoo::planted(Bug::PoisonForEver) => Verdict::Again,
             Err(error) => refused(error),
         }
     }

@@ -7,6 +7,7 @@ use core::task::{Context, Poll};
 
 use crate::context::OrchestrationContext;
 use crate::future::DurableFuture;
+use crate::zoo::{self, Bug};
 
 /// The first of several durable futures, and the others.
 #[derive(Debug)]
@@ -74,7 +75,11 @@ impl<T> Future for WhenAny<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Winner<T>> {
         let ready = self.futures.iter().enumerate();
-        let first = ready.filter_map(|(index, f)| Some((f.ready()?, index))).min();
+        let mut ready = ready.filter_map(|(index, f)| Some((f.ready()?, index)));
+        let first = match zoo::planted(Bug::CompletionOrderByPoll) {
+            true => ready.next(),
+            false => ready.min(),
+        };
         let Some((_, index)) = first else {
             for future in &mut self.futures {
                 // Pending, as was just seen; this leaves the waker.

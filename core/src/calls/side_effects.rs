@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::context::OrchestrationContext;
 use crate::payload::Payload;
 use crate::state::Mode;
+use crate::zoo::{self, Bug};
 
 impl OrchestrationContext {
     /// Computes a value once and records it; at replay the recorded value is given, and the closure
@@ -35,8 +36,12 @@ impl OrchestrationContext {
             _ if state.halt.is_some() => drop(state),
             Mode::Live => {
                 drop(state);
-                if let Some(recorded) = self.record_value(&compute()) {
-                    return recorded;
+                let computed = compute();
+                if let Some(recorded) = self.record_value(&computed) {
+                    return match zoo::planted(Bug::LiveValueNotAsRecorded) {
+                        true => computed,
+                        false => recorded,
+                    };
                 }
             }
             Mode::Replay(_) => {

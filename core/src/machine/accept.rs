@@ -9,7 +9,7 @@ use crate::command::{Command, Rejected, Start, check_event};
 use crate::error::{ActivityError, ActivityErrorKind, bounded_message};
 use crate::event::{Event, RequestEvent, TimeLimitEvent};
 use crate::event_name::DeclaredEvent;
-use crate::ids::{CorrelationId, Name};
+use crate::ids::{CorrelationId, EventKey, Name};
 use crate::limits::{MAX_BUFFERED_EVENTS, MAX_TIMER};
 use crate::machine::Machine;
 use crate::machine::accepted::Accepted;
@@ -19,10 +19,18 @@ use crate::state::State;
 use crate::time::Timestamp;
 use crate::update_answer::UpdateAnswer;
 use crate::update_name::DeclaredUpdate;
+use crate::zoo::{self, Bug};
 
 impl Machine {
     /// What becomes of a command at a time.
-    pub(super) fn accept(&self, command: Command, at: Timestamp) -> Result<Accepted, Rejected> {
+    pub(super) fn accept(&self, mut command: Command, at: Timestamp) -> Result<Accepted, Rejected> {
+        if zoo::planted(Bug::DeduplicationByTime)
+            && let Command::RaiseEvent { name, key: Some(key), .. } = &mut command
+            && let Ok(by_time) =
+                EventKey::new(alloc::format!("{name} {}", at.as_micros() / 1_000_000))
+        {
+            *key = by_time;
+        }
         let started = self.turns > 0;
         if let Some(answered) = self.accept_again(&command) {
             return Ok(answered);
@@ -122,6 +130,11 @@ impl Machine {
         let state = self.shared.lock();
         Ok(match command {
             Command::RaiseEvent { key: Some(key), .. } if state.buffer.keys.contains(&key) => None,
+            Command::RaiseEvent { .. }
+                if zoo::planted(Bug::EventsLostWhileSuspended) && self.is_suspended() =>
+            {
+                None
+            }
             _ if self.has_ended() => return Err(Rejected::Finished),
             Command::RaiseEvent { name, data, key } => {
                 declared?;

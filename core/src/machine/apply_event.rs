@@ -20,6 +20,7 @@ use crate::output::DurableOutput;
 use crate::payload::Payload;
 use crate::rewind::key_of_rewind;
 use crate::state::Halt;
+use crate::zoo::{self, Bug};
 
 impl Machine {
     /// Applies one input, live or at replay, and lets the code react until nothing is woken.
@@ -273,6 +274,9 @@ impl Machine {
             let own = Waker::from(self.waker.clone());
             if waker.will_wake(&own) {
                 waker.wake();
+                continue;
+            }
+            if zoo::planted(Bug::WakerIgnored) {
                 continue;
             }
             let mut waker = Some(waker);

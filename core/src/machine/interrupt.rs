@@ -8,12 +8,16 @@ use crate::ids::ExecutionId;
 use crate::machine::phase::{Ended, Running};
 use crate::machine::{ApplyError, Machine};
 use crate::outcome::Outcome;
+use crate::zoo::{self, Bug};
 
 impl Machine {
     /// Lets the code react to what has woken it. While it is suspended, that is remembered.
     pub(super) fn run_code(&mut self) -> Result<(), ApplyError> {
         let Some(running) = self.phase.running_mut() else { return self.halted() };
-        running.woken |= self.waker.take_woken();
+        let woken = self.waker.take_woken();
+        if !(zoo::planted(Bug::WakeLostWhileSuspended) && running.suspended) {
+            running.woken |= woken;
+        }
         if running.is_held_up() {
             return self.halted();
         }

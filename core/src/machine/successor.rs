@@ -16,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::random::{SplitMix64, next_seed};
 use crate::trace_context::{ReceivedTrace, TraceContext};
+use crate::zoo::{self, Bug};
 
 /// The next execution of an instance, as it begins.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Machine {
         events.extend(state.updates.open().cloned());
         events.sort_by_key(|(_, raised)| raised.position);
         let answers = state.updates.answers.carried();
-        let keys =
+        let mut keys =
             state.buffer.keys.carried(events.iter().filter_map(|(_, raised)| raised.key.as_ref()));
         let commands = state.buffer.commands.carried(iter::empty());
         let origin = state.outbox.origin().cloned();
@@ -69,6 +70,12 @@ impl Machine {
             return Ok(None);
         };
         drop(state);
+        if zoo::planted(Bug::KeysLostAtContinueAsNew) {
+            keys.clear();
+        }
+        if zoo::planted(Bug::InboxLostAtContinueAsNew) {
+            events.clear();
+        }
         let mut machine = Self::new(self.next_code(), instance, execution, self.config.clone());
         machine.phase = Phase::unstarted(status, published, total_ends_at);
         let mut turns = Vec::with_capacity(8 + events.len());

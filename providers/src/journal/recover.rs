@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use reenact_core::zoo::{self, Bug};
+
 use super::body::{self, BodyError};
 use super::checkpoint::MAX_STORED_BYTES;
 use super::head::Head;
@@ -189,7 +191,11 @@ impl<M: Medium> Recovered<M> {
         epoch: Epoch,
         options: Options,
     ) -> Result<(Journal<M>, Checkpointer<M>), JournalError> {
-        let Self { log: Log { medium, identity }, checkpoint, end, is_new, last, .. } = self;
+        let Self { log: Log { medium, identity }, checkpoint, mut end, is_new, last, torn, .. } =
+            self;
+        if zoo::planted(Bug::RepairKeepsTornRecord) && torn.is_some() {
+            end.sequence += 1;
+        }
         if epoch <= self.epoch {
             let reason = format!("epoch {} is to follow on epoch {}", epoch.0, self.epoch.0);
             return Err(JournalError::Conflict { reason });

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use reenact_core::zoo::{self, Bug};
+
 use super::MediumError::{Moved, Refused, Unknown};
 use super::{Disk, DiskFile, Medium, MediumError, Segment};
 
@@ -117,7 +119,9 @@ impl<D: Disk> Medium for Directory<D> {
         file.write_at(0, head).map_err(Refused)?;
         file.sync().map_err(Refused)?;
         self.disk.rename(SPARE, name).map_err(Unknown)?;
-        self.disk.sync_names().map_err(Unknown)?;
+        if !zoo::planted(Bug::NamesNotSynced) {
+            self.disk.sync_names().map_err(Unknown)?;
+        }
         self.note_newest(name);
         Ok(SegmentFile { file })
     }
@@ -131,6 +135,9 @@ impl<D: Disk> Medium for Directory<D> {
     /// Writes the same bytes again. A sync alone proves nothing where an earlier one has failed:
     /// the system holds such pages for clean.
     fn harden(&self, name: &str, from: u64, to: u64) -> Result<(), MediumError> {
+        if zoo::planted(Bug::RecoveredNotHardened) {
+            return Ok(());
+        }
         self.check_place()?;
         let file = self.disk.open(name, true).map_err(Refused)?;
         let mut buffer = vec![0; HARDEN_AT_ONCE.min(to.saturating_sub(from)) as usize];
@@ -216,6 +223,9 @@ impl<F: DiskFile> Segment for SegmentFile<F> {
 
     fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError> {
         self.file.write_at(offset, bytes).map_err(Unknown)?;
+        if zoo::planted(Bug::SyncSkipped) {
+            return Ok(());
+        }
         self.file.sync().map_err(Unknown)
     }
 }

@@ -1,0 +1,80 @@
+//! What runs under a seed and can fail: the simulation, and checks of what it does not see.
+
+mod journal;
+mod poison;
+mod values;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use reenact::InMemory;
+use reenact_testkit::conformance;
+
+use crate::run_seed;
+
+/// A check that a seed can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// The contract of a provider, on the store in memory. It has one seed.
+    Conformance,
+    /// A journal on a disk that tears, loses, refuses and rots.
+    Journal,
+    /// What code computes, and in which order things come to it, in a world with all faults.
+    Values,
+    /// A message that cannot be read, in a world with all faults.
+    Poison,
+    /// Programs of the seed in a world with all faults.
+    Simulation,
+}
+
+impl Check {
+    /// All of them, the quick ones first.
+    pub const ALL: &[Self] =
+        &[Self::Conformance, Self::Journal, Self::Poison, Self::Values, Self::Simulation];
+
+    /// Its name in commands and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Conformance => "conformance",
+            Self::Journal => "journal",
+            Self::Values => "values",
+            Self::Poison => "poison",
+            Self::Simulation => "simulation",
+        }
+    }
+
+    /// How many seeds it has that differ.
+    pub const fn seeds(self) -> u64 {
+        match self {
+            Self::Conformance => 1,
+            Self::Journal | Self::Values | Self::Poison | Self::Simulation => u64::MAX,
+        }
+    }
+
+    /// Runs a seed. A panic is a failure.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn run(self, seed: u64) -> Result<(), String> {
+        let run = || match self {
+            Self::Conformance => conform(),
+            Self::Journal => journal::run(seed),
+            Self::Values => values::run(seed),
+            Self::Poison => poison::run(seed),
+            Self::Simulation => run_seed(seed, None, false).result,
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            Err(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned())
+        })
+    }
+}
+
+fn conform() -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        conformance::check(|clock| async { InMemory::new().with_clock(clock) }).await;
+        conformance::check_sharing(|clock| async { InMemory::new().with_clock(clock).shared() })
+            .await;
+    });
+    Ok(())
+}
