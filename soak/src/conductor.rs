@@ -20,8 +20,11 @@ const ASKED: usize = 500;
 /// How long a host may take to begin, and to end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long the disk stays full.
+/// How long the disk stays full once something was refused.
 const FULL_FOR: Duration = Duration::from_secs(3);
+
+/// How long it stays full where nothing is refused: what is written goes where room was reserved before.
+const FULL_AT_MOST: Duration = Duration::from_secs(60);
 
 pub(crate) struct Conductor {
     plan: Plan,
@@ -29,6 +32,24 @@ pub(crate) struct Conductor {
     samples: Vec<Sample>,
     faults: Vec<String>,
     kills: u64,
+    fills: u64,
+    /// Operations that were refused while the disk was full.
+    refused_when_full: u64,
+}
+
+/// A disk that is full.
+struct Full {
+    _ballast: Ballast,
+    since: Instant,
+    /// When something was first refused.
+    refused: Option<Instant>,
+}
+
+impl Full {
+    fn is_over(&self) -> bool {
+        self.refused.is_some_and(|refused| refused.elapsed() >= FULL_FOR)
+            || self.since.elapsed() >= FULL_AT_MOST
+    }
 }
 
 /// What was acknowledged.
@@ -85,7 +106,7 @@ impl Conductor {
             return Err(format!("{} is not empty", plan.dir.display()));
         }
         let (ledger, samples, faults) = (Ledger::default(), Vec::new(), Vec::new());
-        Ok(Self { plan, ledger, samples, faults, kills: 0 })
+        Ok(Self { plan, ledger, samples, faults, kills: 0, fills: 0, refused_when_full: 0 })
     }
 
     /// Whether all was well.
@@ -100,6 +121,15 @@ impl Conductor {
             self.kills
         );
         self.faults.extend(grown);
+        if self.fills > 0 {
+            println!(
+                "the disk was full {} times, and {} operations were refused meanwhile",
+                self.fills, self.refused_when_full
+            );
+            if self.refused_when_full == 0 {
+                self.faults.push("no full disk was felt: give each host more seconds".to_owned());
+            }
+        }
         self.faults.iter().for_each(|fault| println!("FAULT: {fault}"));
         Ok(self.faults.is_empty())
     }
@@ -109,19 +139,23 @@ impl Conductor {
     fn life(&mut self, end: Instant) -> Result<bool, String> {
         let mut running = self.start()?;
         let until = (Instant::now() + self.plan.kill_every).min(end);
-        let fill_at = Instant::now() + self.plan.kill_every / 2;
-        let mut ballast: Option<(Ballast, Instant)> = None;
+        let fill_at = Instant::now() + self.plan.kill_every / 4;
+        let mut full: Option<Full> = None;
         let mut has_filled = !self.plan.fill;
         self.second(&running, true)?;
         while Instant::now() < until && self.faults.is_empty() {
             if !has_filled && Instant::now() >= fill_at {
                 has_filled = true;
-                ballast = Some((Ballast::in_place_of(&self.plan.dir)?, Instant::now()));
+                full = Some(self.fill()?);
             }
-            ballast = ballast.filter(|(_, since)| since.elapsed() < FULL_FOR);
-            self.second(&running, ballast.is_some())?;
+            full = full.filter(|full| !full.is_over());
+            let refused = self.second(&running, full.is_some())?;
+            if let Some(full) = full.as_mut().filter(|_| refused > 0) {
+                self.refused_when_full += refused;
+                full.refused.get_or_insert_with(Instant::now);
+            }
         }
-        drop(ballast);
+        drop(full);
         let is_last = until >= end || self.plan.kills.is_some_and(|kills| self.kills >= kills);
         if !is_last {
             self.kills += 1;
@@ -135,6 +169,12 @@ impl Conductor {
         }
         self.finish(running)?;
         Ok(false)
+    }
+
+    fn fill(&mut self) -> Result<Full, String> {
+        self.fills += 1;
+        let ballast = Ballast::in_place_of(&self.plan.dir)?;
+        Ok(Full { _ballast: ballast, since: Instant::now(), refused: None })
     }
 
     /// Returns when the host has answered for what was acknowledged.
@@ -169,8 +209,8 @@ impl Conductor {
         }
     }
 
-    /// Listens for a second, and takes a sample.
-    fn second(&mut self, running: &Running, is_disturbed: bool) -> Result<(), String> {
+    /// Listens for a second, and takes a sample. Returns how many operations were refused.
+    fn second(&mut self, running: &Running, is_disturbed: bool) -> Result<u64, String> {
         let end = Instant::now() + Duration::from_secs(1);
         let mut heard = Heard::default();
         loop {
@@ -193,7 +233,7 @@ impl Conductor {
             disk: samples::disk(&self.plan.dir),
             is_disturbed: is_disturbed || heard.refused > 0,
         });
-        Ok(())
+        Ok(heard.refused)
     }
 
     /// Lets a host end by itself, and compares what its entities have counted.

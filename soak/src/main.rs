@@ -11,8 +11,8 @@
 //! taken. At the end all of it is shown as plots, and the last quarter is held against the second: the exit code is 1
 //! where something was lost, done twice, or has grown.
 //!
-//! `--fill` fills the disk for some seconds between two kills. It needs `--dir` on a file system of its own, with less
-//! than 4 GiB free, such as a `tmpfs`.
+//! `--fill` fills the disk between two kills, until something was refused for some seconds. It needs `--dir` on a file
+//! system of its own, with less than 4 GiB free, such as a `tmpfs`.
 
 mod conductor;
 mod fill;

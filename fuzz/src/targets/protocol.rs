@@ -297,7 +297,6 @@ pub(super) fn answer_seeds() -> Vec<Vec<u8>> {
         }),
         What::CreateTimer(proto::CreateTimerAction {
             fire_at: Some(prost_types::Timestamp { seconds: 4_000_000_000, nanos: 7 }),
-            ..Default::default()
         }),
         What::CompleteOrchestration(proto::CompleteOrchestrationAction {
             orchestration_status: OrchestrationStatus::ContinuedAsNew.into(),
