@@ -49,7 +49,7 @@ const INSTANCE: &str = "scenario";
 /// One workflow of yours under many seeds, each of which is a run of its own in virtual time: up to three hosts on one
 /// store, which crash, are shut down, or are cut off from the store and taken for dead; appends that are slow, refused,
 /// or written without an answer; leases that are lost; messages that come late, twice and out of order; clocks that jump
-/// and go wrong; activities that fail before or after their effect, and run again. The faults end after 20 seconds of
+/// and go wrong; activities that take minutes, fail before or after their effect, and run again. The faults end after 20 seconds of
 /// virtual time, and then the instance must end within a day. After each run your check looks at its result and at the
 /// [effects](Effects) that its activities had.
 ///
@@ -66,7 +66,7 @@ const INSTANCE: &str = "scenario";
 ///     State(effects): State<Effects>,
 ///     cents: u64,
 /// ) -> Result<u64, ActivityError> {
-///     effects.happen(&ctx, "charged")?; // a payment service that knows idempotency keys
+///     effects.happen(&ctx, "charged").await?; // a payment service that knows idempotency keys
 ///     Ok(cents)
 /// }
 ///
@@ -221,7 +221,7 @@ where
         let (mut kept, mut smallest) = (faults.clone(), failure.clone());
         let (mut portion, mut runs) = (kept.len().div_ceil(2), 0);
         while portion > 0 && runs < MAX_SMALLER_RUNS {
-            let mut begin = 0;
+            let (mut begin, before) = (0, kept.len());
             while begin < kept.len() && runs < MAX_SMALLER_RUNS {
                 let end = (begin + portion).min(kept.len());
                 let without: Vec<Fault> = [&kept[..begin], &kept[end..]].concat();
@@ -235,7 +235,9 @@ where
                     _ => begin = end,
                 }
             }
-            portion = if portion == 1 { 0 } else { portion.div_ceil(2) };
+            // What one fault was needed for may have gone with another one.
+            let is_smallest = portion == 1 && kept.len() == before;
+            portion = if is_smallest { 0 } else { portion.div_ceil(2).min(kept.len()) };
         }
         smallest
     }

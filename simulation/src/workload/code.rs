@@ -27,7 +27,8 @@ fn named(name: &'static str) -> NamedActivity<'static> {
     let retry = RetryPolicy::new(1_000)
         .first_delay(Duration::from_millis(100))
         .max_delay(Duration::from_secs(5));
-    NamedActivity::new(name).with(ActivityOptions::new().retry(retry))
+    let limited = ActivityOptions::new().start_to_close(Duration::from_secs(20));
+    NamedActivity::new(name).with(limited.retry(retry))
 }
 
 type Call = DurableFuture<Result<u64, ActivityError>>;

@@ -69,15 +69,25 @@ impl Outside {
     ) -> Result<(), ActivityError> {
         self.look(most).await?;
         self.effects.add(ctx.idempotency_key(), number);
+        self.take_long().await;
         if self.dice.fault(FaultKind::EffectUnknown) {
             return Err(ActivityError::retryable("it failed after its effect"));
         }
         Ok(())
     }
 
+    /// Longer than the limit of an activity, at times.
+    async fn take_long(&self) {
+        if self.dice.fault(FaultKind::ActivitySlow) {
+            let long = Duration::from_millis(self.dice.below("slow activity", 60_000));
+            tokio::time::sleep(long).await;
+        }
+    }
+
     /// Reads something, which takes up to so many milliseconds, and may fail.
     async fn look(&self, most: u64) -> Result<(), ActivityError> {
         tokio::time::sleep(Duration::from_millis(self.dice.below("work takes", most))).await;
+        self.take_long().await;
         if self.dice.fault(FaultKind::ActivityFailed) {
             return Err(ActivityError::retryable("it failed before its effect"));
         }

@@ -69,6 +69,8 @@ kinds! {
     ClockBack = "clock-back",
     /// The clock of a host goes wrong.
     Drift = "drift",
+    /// An activity takes minutes, before its effect or after it: longer than its limits may allow.
+    ActivitySlow = "activity-slow",
     /// An activity fails before it has had its effect.
     ActivityFailed = "activity-failed",
     /// An activity fails after it has had its effect.
@@ -90,7 +92,7 @@ impl FaultKind {
             Self::Crash => 150_000,
             Self::Shutdown | Self::Partition => 60_000,
             Self::ClockForward | Self::ClockBack | Self::Drift => 60_000,
-            Self::ActivityFailed | Self::EffectUnknown => 100_000,
+            Self::ActivitySlow | Self::ActivityFailed | Self::EffectUnknown => 100_000,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! What activities have done outside.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use reenact_actors::ActivityContext;
 use reenact_core::ActivityError;
+use tokio::time::sleep;
 
 use super::dice::{Dice, FaultKind};
+
+/// The longest that a slow activity takes, in milliseconds.
+const SLOW_MS: u64 = 180_000;
 
 /// What the activities of a [`Scenario`](super::Scenario) have done outside, as a service would know it that recognises
 /// idempotency keys. Activities have it as [`State`](crate::State). Clones are the same.
@@ -28,11 +33,12 @@ pub struct Effect {
 }
 
 impl Effects {
-    /// The activity does something outside. Like a call over a network, it may fail before that is done, and after.
+    /// The activity does something outside. Like a call over a network, it may take minutes, and fail before that is done,
+    /// and after. One that takes longer than the limit of the activity is dropped with it: then it is done, or not.
     ///
     /// # Errors
     /// One that can be tried again, when the faults of the run say so.
-    pub fn happen(
+    pub async fn happen(
         &self,
         ctx: &ActivityContext,
         what: impl Into<String>,
@@ -41,17 +47,29 @@ impl Effects {
         if fails(FaultKind::ActivityFailed) {
             return Err(ActivityError::retryable("the service was away"));
         }
-        let (what, key) = (what.into(), ctx.idempotency_key());
+        self.take_long().await;
+        self.add(what.into(), ctx.idempotency_key());
+        self.take_long().await;
+        if fails(FaultKind::EffectUnknown) {
+            return Err(ActivityError::retryable("the service did not answer"));
+        }
+        Ok(())
+    }
+
+    fn add(&self, what: String, key: String) {
         let mut done = self.done();
         match done.iter_mut().find(|effect| effect.what == what && effect.key == key) {
             Some(effect) => effect.times += 1,
             None => done.push(Effect { what, key, times: 1 }),
         }
-        drop(done);
-        if fails(FaultKind::EffectUnknown) {
-            return Err(ActivityError::retryable("the service did not answer"));
+    }
+
+    async fn take_long(&self) {
+        if let Some(dice) = &self.dice
+            && dice.fault(FaultKind::ActivitySlow)
+        {
+            sleep(Duration::from_millis(dice.below("slow activity", SLOW_MS))).await;
         }
-        Ok(())
     }
 
     /// All that was done, in order; what was done again under its key stands once.
