@@ -51,7 +51,8 @@ pub use self::host::{TestHost, TestHostBuilder, TestHostError};
 pub use self::run::{LONGEST_TEST, run};
 #[cfg(feature = "testing")]
 pub use self::scenario::{
-    Effect, Effects, Fault, FaultKind, SCENARIO_VARIABLE, Scenario, ScenarioFailure, ScenarioReport,
+    Effect, Effects, Fault, FaultKind, SCENARIO_VARIABLE, Scenario, ScenarioFailure,
+    ScenarioReport, ScenarioStore,
 };
 #[cfg(feature = "testing")]
 pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
@@ -61,7 +62,7 @@ pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
 #[doc(hidden)]
 pub mod simulation {
     pub use super::scenario::{
-        Counted, CrashPoint, Dice, Fault, FaultKind, Moment, Plan, Points, Simulated, World,
-        simulate,
+        Counted, CrashPoint, Dice, Fault, FaultKind, Ground, Moment, Plan, Points, ScenarioStore,
+        Simulated, Site, View, World, WorldStore, simulate,
     };
 }

@@ -129,6 +129,7 @@ impl Default for AzureOptions {
                 flush_bytes: FLUSH_BYTES,
                 // A host may have any number of the shards.
                 memory_bytes: usize::MAX,
+                threads: journaled::Threads::Own,
             },
         }
     }

@@ -225,6 +225,11 @@ impl<M: Medium> Journal<M> {
         self.spare.fill_in_background(&self.medium, self.next_size());
     }
 
+    /// Prepares the next segment on this thread.
+    pub fn prepare(&mut self) {
+        self.spare.fill(&*self.medium, self.next_size());
+    }
+
     fn check_health(&self) -> Result<(), JournalError> {
         match &self.poison {
             Some(cause) => {

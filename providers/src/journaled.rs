@@ -6,6 +6,7 @@
 //! before it are removed. So memory and the time of recovery depend on what came last, not on how
 //! many instances there are; and whatever is asked for is answered out of both.
 
+mod aside;
 mod budget;
 mod error;
 mod ids;
@@ -30,7 +31,7 @@ use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use self::budget::Budget;
 use self::ids::Ids;
 use self::look_up_threads::LookUpThreads;
-pub use self::options::Options;
+pub use self::options::{Options, Threads};
 use self::reader::Reader;
 use self::shard::{
     Answers, ArchivingLock, Loading, Look, Ordered, ReadResult, Shard, Wanted, question,
@@ -81,6 +82,8 @@ struct Inner<M: Medium, A: Archive> {
     shards: Box<[Arc<Shard<M, A>>]>,
     archiving: Arc<ArchivingLock>,
     clock: Arc<dyn TimerScheduler>,
+    /// Whose threads answer what the reader does not.
+    asked_on: Threads,
     /// Where it is, if it was opened to read it only.
     only_read: Option<Place>,
 }
@@ -121,18 +124,21 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             let common = Common {
                 archiving: Arc::clone(&archiving),
                 clock: Arc::clone(&clock),
+                threads: options.threads,
                 flush_bytes: options.flush_bytes.max(1),
                 budget: Arc::clone(&budget),
             };
             ShardThread::start(Arc::clone(shard), read, common)
         });
         let threads = threads.collect::<Result<_, _>>()?;
-        let reader = (!M::SHARED).then(|| Reader::start(&archive)).transpose()?;
+        let threads_read = !M::SHARED && options.threads == Threads::Own;
+        let reader = threads_read.then(|| Reader::start(&archive)).transpose()?;
         if !M::SHARED {
             ids.tend(&archive);
         }
-        let only_read = None;
-        let inner = Inner { threads, reader, ids, shards, archive, archiving, clock, only_read };
+        let (only_read, asked_on) = (None, options.threads);
+        let inner =
+            Inner { threads, reader, ids, shards, archive, archiving, clock, asked_on, only_read };
         Ok(Self::of(inner))
     }
 
@@ -238,60 +244,6 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         };
         let found = self.ask(question(instance.clone(), limit)).await?;
         Ok(shard.end_load(asking, instance, found))
-    }
-
-    /// Asks the archive where instances end of which memory does not know that.
-    async fn look_up(
-        &self,
-        shard: &Arc<Shard<M, A>>,
-        instances: Vec<InstanceId>,
-    ) -> Result<Answers, ProviderError> {
-        let asking = shard.asking();
-        let questions: Arc<[_]> = instances.into_iter().map(Question::look_up).collect();
-        let found = self.ask_all(&questions).await?;
-        shard.are_looked_up(asking, &questions, found)
-    }
-
-    /// Asks the archive about several instances at once.
-    async fn ask_all(
-        &self,
-        questions: &Arc<[Question]>,
-    ) -> Result<Vec<Result<Option<Found>, ProviderError>>, ProviderError> {
-        if let Some(reader) = &self.inner().reader {
-            return Ok(reader.ask_all(questions).await);
-        }
-        let questions = Arc::clone(questions);
-        self.aside(move |inner| Ok(inner.archive.ask(&questions))).await
-    }
-
-    /// Asks the archive about one instance.
-    async fn ask(&self, question: Question) -> Result<Option<Found>, ProviderError> {
-        if let Some(reader) = &self.inner().reader {
-            return reader.ask(question).await;
-        }
-        self.aside(move |inner| {
-            let answer = inner.archive.ask(std::slice::from_ref(&question)).pop();
-            answer.unwrap_or(Ok(None))
-        })
-        .await
-    }
-
-    /// Asks the archive, where that must not be done: on an executor's thread.
-    async fn aside<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
-    ) -> Result<T, ProviderError> {
-        // One that has to wait for a thread does not keep the store open.
-        let (inner, look_ups) =
-            (Arc::downgrade(&self.handle.inner), Arc::clone(&self.handle.look_ups));
-        let asked = tokio::task::spawn_blocking(move || {
-            let answer = || inner.upgrade().map(|inner| ask(&inner));
-            look_ups.run(answer).flatten().unwrap_or(Err(ProviderError::Closed))
-        });
-        asked.await.unwrap_or_else(|error| {
-            let reason = "a question to the archive was broken off".to_owned();
-            Err(ProviderError::Unavailable { reason, source: Some(Box::new(error)) })
-        })
     }
 }
 

@@ -20,8 +20,6 @@ extern crate self as reenact_providers;
 #[path = "../../testkit/src"]
 pub mod testkit {
     //! The fakes of `reenact-testkit`.
-    #[cfg(feature = "journal")]
-    pub mod archive;
     #[cfg(feature = "blobs")]
     pub mod azure {
         //! Azure Storage in memory.
@@ -29,7 +27,7 @@ pub mod testkit {
         pub mod storage;
     }
     #[cfg(feature = "journal")]
-    pub mod disk;
+    pub use crate::fakes::{archive, disk};
 }
 
 // The floors of the crate, from the ground up: a module imports from its own floor and those below it
@@ -82,6 +80,8 @@ pub mod journaled;
 #[cfg(feature = "blobs")]
 pub mod azure;
 mod encoded;
+#[cfg(any(feature = "fakes", all(test, feature = "journal")))]
+pub mod fakes;
 #[cfg(feature = "local")]
 pub mod local;
 mod memory;

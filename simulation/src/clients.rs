@@ -186,7 +186,7 @@ impl Player {
 
     /// The attribute of the instance is what it has set.
     async fn check_mark(&self) -> Result<(), String> {
-        let client = Client::read_only(self.world.store().clone());
+        let client = Client::read_only(self.world.store());
         let view = client.view(self.id.as_str()).await.map_err(|error| error.to_string())?;
         let marked = view.summary.attributes.get(MARKED).cloned();
         let expected = self.program.mark().map(Into::into);
@@ -198,7 +198,7 @@ impl Player {
 
     /// What an instance waits for that has not come to rest.
     async fn waits(&self) -> String {
-        let client = Client::read_only(self.world.store().clone());
+        let client = Client::read_only(self.world.store());
         let view = match client.view(self.id.as_str()).await {
             Ok(view) => view,
             Err(error) => return format!("it is not at rest, and cannot be looked at: {error}"),

@@ -10,7 +10,7 @@ use crate::overdue;
 /// Each completion is of something that was scheduled, and the only one of it; no timer has fired early, by the time
 /// of the log.
 pub(crate) async fn check(world: &World, id: &str) -> Result<(), String> {
-    let client = Client::read_only(world.store().clone());
+    let client = Client::read_only(world.store());
     let history = client.history(id).await.map_err(|error| format!("no history: {error}"))?;
     overdue::check(&history)?;
     let (mut scheduled, mut completed) = (BTreeSet::new(), BTreeSet::new());

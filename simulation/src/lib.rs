@@ -15,18 +15,40 @@ pub mod zoo;
 
 use std::collections::BTreeSet;
 
-use reenact::testing::simulation::{Fault, Plan, Simulated, simulate};
+use reenact::testing::simulation::{Fault, Plan, ScenarioStore, Simulated, simulate};
 
 use crate::workload::Effects;
 
 /// The outcome of one seed.
 pub type Outcome = Simulated<Result<(), String>>;
 
-/// Runs a seed, with all of its faults or with these only.
+/// The stores that seeds have, in turn.
+pub const STORES: [ScenarioStore; 2] = [ScenarioStore::Memory, ScenarioStore::Directory];
+
+/// The store that a seed has where nothing else is said.
+pub const fn store_of(seed: u64) -> ScenarioStore {
+    STORES[(seed % STORES.len() as u64) as usize]
+}
+
+/// Runs a seed on its store, with all of its faults or with these only.
 pub fn run_seed(seed: u64, only: Option<BTreeSet<Fault>>, keeps_lines: bool) -> Outcome {
-    let plan = Plan { only, keeps_lines, ..Plan::new(seed) };
+    run_seed_on(store_of(seed), seed, only, keeps_lines)
+}
+
+/// Runs a seed on a store.
+pub fn run_seed_on(
+    store: ScenarioStore,
+    seed: u64,
+    only: Option<BTreeSet<Fault>>,
+    keeps_lines: bool,
+) -> Outcome {
+    let plan = Plan { only, keeps_lines, store, ..Plan::new(seed) };
     let effects = Effects::of_new_run();
     let of_host = effects.clone();
     let build = move |dice: &_| workload::host(dice, &of_host);
-    simulate(&plan, build, |world| clients::play(world, effects))
+    let mut outcome = simulate(&plan, build, |world| clients::play(world, effects));
+    if let Some(damage) = outcome.damage.take() {
+        outcome.result = Err(format!("the store is damaged: {damage}"));
+    }
+    outcome
 }

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use reenact::testing::simulation::{Fault, FaultKind};
-use reenact_simulation::{run_seed, systematic};
+use reenact::testing::simulation::{Fault, FaultKind, ScenarioStore};
+use reenact_simulation::{run_seed_on, store_of, systematic};
 
-const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--faults crash:3,twice:0] [--trace] [--keep-going]\nreenact-simulation --systematic [--scenario NAME] [--twice [N]]\nreenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
+const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--store memory|directory] \
+     [--faults crash:3,twice:0] [--trace] [--keep-going]\n\
+     reenact-simulation --systematic [--scenario NAME] [--twice [N]]\n\
+     reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
 
 /// From this number of seeds on, each kind of fault must have happened.
 const ENOUGH_SEEDS: u64 = 500;
@@ -16,6 +19,8 @@ struct Arguments {
     seeds: u64,
     first: u64,
     only: Option<BTreeSet<Fault>>,
+    /// The store of all seeds; each has its own where it is `None`.
+    store: Option<ScenarioStore>,
     trace: bool,
     keep_going: bool,
 }
@@ -38,7 +43,8 @@ fn main() -> ExitCode {
     let mut fired: BTreeMap<FaultKind, u64> = BTreeMap::new();
     let mut digest = 0_u64;
     for seed in arguments.first..arguments.first + arguments.seeds {
-        let outcome = run_seed(seed, arguments.only.clone(), arguments.trace);
+        let store = arguments.store.unwrap_or(store_of(seed));
+        let outcome = run_seed_on(store, seed, arguments.only.clone(), arguments.trace);
         outcome.lines.iter().for_each(|line| println!("{line}"));
         outcome.fired.iter().for_each(|fault| *fired.entry(fault.kind).or_default() += 1);
         calls += outcome.calls;
@@ -46,7 +52,7 @@ fn main() -> ExitCode {
         if arguments.seeds == 1 {
             let faults: Vec<String> = outcome.fired.iter().map(Fault::to_string).collect();
             println!(
-                "seed {seed}: digest {:016x}, {} calls of the store, {:?} of virtual time, faults {}",
+                "seed {seed} on {store}: digest {:016x}, {} calls of the store, {:?} of virtual time, faults {}",
                 outcome.digest,
                 outcome.calls,
                 outcome.took,
@@ -56,7 +62,7 @@ fn main() -> ExitCode {
         if let Err(wrong) = outcome.result {
             failed += 1;
             println!(
-                "seed {seed} fails: {wrong}\n  repeat it with: cargo run -p reenact-simulation -- --seed {seed}"
+                "seed {seed} on {store} fails: {wrong}\n  repeat it with: cargo run -p reenact-simulation -- --store {store} --seed {seed}"
             );
             if !arguments.keep_going {
                 break;
@@ -72,7 +78,8 @@ fn main() -> ExitCode {
     for (kind, times) in &fired {
         println!("  {kind}: {times}");
     }
-    if arguments.only.is_none() && arguments.seeds >= ENOUGH_SEEDS && !missing.is_empty() {
+    let all_can_happen = arguments.only.is_none() && arguments.store.is_none();
+    if all_can_happen && arguments.seeds >= ENOUGH_SEEDS && !missing.is_empty() {
         println!("these faults have never happened: {missing:?}");
         return ExitCode::FAILURE;
     }
@@ -94,8 +101,14 @@ fn zoo(_: &[String]) -> ExitCode {
 }
 
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments =
-        Arguments { seeds: 1_000, first: 0, only: None, trace: false, keep_going: false };
+    let mut arguments = Arguments {
+        seeds: 1_000,
+        first: 0,
+        only: None,
+        store: None,
+        trace: false,
+        keep_going: false,
+    };
     while let Some(name) = given.next() {
         let mut value = || given.next().ok_or(format!("{name} needs a value"));
         match name.as_str() {
@@ -106,6 +119,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
                 let faults = faults.split(',').filter(|fault| !fault.is_empty());
                 arguments.only = Some(faults.map(str::parse).collect::<Result<_, _>>()?);
             }
+            "--store" => arguments.store = Some(value()?.parse()?),
             "--from" => arguments.first = number(&value()?)?,
             "--trace" => arguments.trace = true,
             "--keep-going" => arguments.keep_going = true,

@@ -1,7 +1,7 @@
 //! Scenarios as users write them: what holds, what fails and is made small, what never comes to rest.
 
 use reenact::prelude::*;
-use reenact::testing::{Effects, FaultKind, Scenario, ScenarioFailure};
+use reenact::testing::{Effects, FaultKind, Scenario, ScenarioFailure, ScenarioStore};
 
 #[activity]
 async fn step(
@@ -73,6 +73,15 @@ fn an_activity_that_takes_too_long_is_tried_again_and_counts_once() {
 }
 
 #[test]
+fn a_workflow_in_a_directory_meets_torn_disks_and_one_in_memory_does_not() {
+    let run = |store| Scenario::new(ten_steps, 0, builder).store(store).run(40).kinds;
+    let (directory, memory) = (run(ScenarioStore::Directory), run(ScenarioStore::Memory));
+    for kind in [FaultKind::PowerLoss, FaultKind::PowerLossInWrite, FaultKind::SyncFailed] {
+        assert!(directory.contains(&kind) && !memory.contains(&kind), "{kind}");
+    }
+}
+
+#[test]
 fn events_come_once_each() {
     Scenario::new(waits, (), builder)
         .raise("Go", 7)
@@ -101,7 +110,7 @@ fn a_failure_is_made_small_and_can_be_repeated() {
         Err(why) => Err(format!("there is no sum: {why}")),
     };
     let builder = || builder().orchestration(hasty);
-    let scenario = Scenario::new(hasty, 0, builder).check(succeeds);
+    let scenario = Scenario::new(hasty, 0, builder).store(ScenarioStore::Memory).check(succeeds);
     let failure = scenario.try_run(200).expect_err("an activity fails at times");
     let text = failure.to_string();
     let ScenarioFailure::Failed { faults, why, .. } = failure else { panic!("{text}") };

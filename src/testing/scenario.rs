@@ -2,13 +2,16 @@
 
 mod calls;
 mod dice;
+mod directory;
 mod effects;
 mod failure;
 mod faulty;
+mod plan;
 mod points;
 mod queues;
 mod site;
 mod steps;
+mod store;
 mod trace;
 mod world;
 
@@ -25,8 +28,11 @@ use crate::HostBuilder;
 pub use self::dice::{Dice, Fault, FaultKind};
 pub use self::effects::{Effect, Effects};
 pub use self::failure::ScenarioFailure;
+pub use self::plan::{Plan, ScenarioStore, Simulated};
 pub use self::points::{Counted, CrashPoint, Moment, Points};
-pub use self::world::{Plan, Simulated, World, simulate};
+pub use self::site::Site;
+pub use self::store::{Ground, View, WorldStore};
+pub use self::world::{World, simulate};
 
 /// The environment variable that repeats one run of a [`Scenario`].
 pub const SCENARIO_VARIABLE: &str = "REENACT_SCENARIO";
@@ -49,7 +55,9 @@ const INSTANCE: &str = "scenario";
 /// One workflow of yours under many seeds, each of which is a run of its own in virtual time: up to three hosts on one
 /// store, which crash, are shut down, or are cut off from the store and taken for dead; appends that are slow, refused,
 /// or written without an answer; leases that are lost; messages that come late, twice and out of order; clocks that jump
-/// and go wrong; activities that take minutes, fail before or after their effect, and run again. The faults end after 20 seconds of
+/// and go wrong; activities that take minutes, fail before or after their effect, and run again. Each second seed has its store in a
+/// directory, which one host at a time has open: the machine loses power, and with it what the disk was not yet made to
+/// keep, or any part of that; the disk fails, and has no room. The faults end after 20 seconds of
 /// virtual time, and then the instance must end within a day. After each run your check looks at its result and at the
 /// [effects](Effects) that its activities had.
 ///
@@ -92,7 +100,8 @@ const INSTANCE: &str = "scenario";
 ///     .run(20);
 /// ```
 ///
-/// Hosts get options of their own: those of the builder do not count. The store is [`InMemory`](crate::InMemory), shared.
+/// Hosts get options of their own: those of the builder do not count. The store is [`InMemory`](crate::InMemory), shared,
+/// or a directory on a simulated disk, with the journals of `Local` and an archive in memory; see [`store`](Self::store).
 /// Threads, files and sockets are not simulated: an activity that uses them makes a run differ from its repetition, so
 /// give the hosts doubles of these.
 #[must_use = "a scenario does nothing until it runs"]
@@ -100,6 +109,7 @@ pub struct Scenario<O: Orchestration> {
     input: O::Input,
     build: std::sync::Arc<dyn Fn() -> HostBuilder + Send + Sync>,
     events: Vec<RaisedEvent>,
+    store: Option<ScenarioStore>,
     check: Box<Check<O::Output>>,
 }
 
@@ -136,7 +146,14 @@ where
         build: impl Fn() -> HostBuilder + Send + Sync + 'static,
     ) -> Self {
         let check = Box::new(|_: &_, _: &_| Ok(()));
-        Self { input, build: std::sync::Arc::new(build), events: Vec::new(), check }
+        let (build, events) = (std::sync::Arc::new(build), Vec::new());
+        Self { input, build, events, store: None, check }
+    }
+
+    /// What the hosts have for a store, in all runs. Otherwise even seeds have memory, and odd ones a directory.
+    pub const fn store(mut self, store: ScenarioStore) -> Self {
+        self.store = Some(store);
+        self
     }
 
     /// The client raises an event, at some time after the start, and after the events before it were acknowledged.
@@ -200,7 +217,9 @@ where
         only: Option<BTreeSet<Fault>>,
         report: &mut ScenarioReport,
     ) -> Result<(), ScenarioFailure> {
-        let plan = Plan { only, ..Plan::new(seed) };
+        let by_seed =
+            if seed.is_multiple_of(2) { ScenarioStore::Memory } else { ScenarioStore::Directory };
+        let plan = Plan { only, store: self.store.unwrap_or(by_seed), ..Plan::new(seed) };
         let effects = Effects::default();
         let (build, of_host) = (self.build.clone(), effects.clone());
         let host = move |dice: &Dice| build().state(of_host.on(dice));
@@ -210,7 +229,10 @@ where
         report.seeds += 1;
         report.faults += run.fired.len() as u64;
         report.kinds.extend(run.fired.iter().map(|fault| fault.kind));
-        let checked = run.result.and_then(|result| (self.check)(&result, &effects));
+        let undamaged =
+            run.damage.map_or(Ok(()), |damage| Err(format!("the store is damaged: {damage}")));
+        let result = undamaged.and(run.result);
+        let checked = result.and_then(|result| (self.check)(&result, &effects));
         checked.map_err(|why| ScenarioFailure::Failed { seed, faults: run.fired, why })
     }
 

@@ -74,11 +74,9 @@
 //! | `azure` | `azure`: Azure Storage in memory, and a proxy before an emulator of it that makes requests fail; and `journal` |
 
 #[cfg(feature = "journal")]
-pub mod archive;
-#[cfg(feature = "journal")]
 pub mod archive_conformance;
 #[cfg(feature = "azure")]
 pub mod azure;
 pub mod conformance;
 #[cfg(feature = "journal")]
-pub mod disk;
+pub use reenact_providers::fakes::{archive, disk};

@@ -15,6 +15,19 @@ pub struct Options {
     /// average or more, give theirs to the archive. At twice as many, appends to those wait for that.
     /// What is on its way into the archive is in memory as well, and does not count. 0 counts as 1.
     pub memory_bytes: usize,
+    /// Whose threads do what may wait for a disk.
+    pub threads: Threads,
+}
+
+/// Whose threads do what may wait for a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threads {
+    /// Threads of the store, so that no task waits.
+    #[default]
+    Own,
+    /// The threads of those who call it: whatever a call causes has been done when its future is ready. For
+    /// simulations, which have one thread; a flush that has failed is tried again at the next call.
+    Callers,
 }
 
 impl Default for Options {
@@ -23,6 +36,7 @@ impl Default for Options {
             journal: journal::Options::default(),
             flush_bytes: MEMORY_BYTES,
             memory_bytes: MEMORY_BYTES,
+            threads: Threads::Own,
         }
     }
 }

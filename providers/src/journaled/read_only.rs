@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ids::Ids;
 use super::reader::Reader;
-use super::{Inner, Journaled, shards};
+use super::{Inner, Journaled, Threads, shards};
 use crate::archive::Archive;
 use crate::journal::{JournalId, Options};
 use crate::medium::Medium;
@@ -34,8 +34,9 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         }
         let reader = Some(Reader::start(&archive)?);
         let (threads, archiving) = (Box::default(), Arc::default());
-        let only_read = Some(place);
-        let inner = Inner { threads, reader, ids, shards, archive, archiving, clock, only_read };
+        let (only_read, asked_on) = (Some(place), Threads::Own);
+        let inner =
+            Inner { threads, reader, ids, shards, archive, archiving, clock, asked_on, only_read };
         Ok(Self::of(inner))
     }
 

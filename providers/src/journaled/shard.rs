@@ -18,6 +18,7 @@ pub(super) use self::follow::Look;
 use self::follower::Follower;
 pub(super) use self::load::{Loading, question};
 pub(super) use self::read::{ReadResult, Wanted};
+use super::Threads;
 use super::error::ReadError;
 use super::ids::Ids;
 use super::table::Table;
@@ -317,9 +318,12 @@ impl<M: Medium, A: Archive> Writer<M, A> {
     }
 
     /// Prepares the next segment, if it is time for that.
-    pub(super) fn prepare(&mut self) {
+    pub(super) fn prepare(&mut self, threads: Threads) {
         if self.journal.wants_spare() {
-            self.journal.prepare_in_background();
+            match threads {
+                Threads::Own => self.journal.prepare_in_background(),
+                Threads::Callers => self.journal.prepare(),
+            }
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reenact_core::{InstanceId, Receipt, ShardId};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::Threads;
 use super::budget::{Budget, MemoryShare};
 use super::shard::{Answers, ArchivingLock, Flusher, Opened, Ordered, ReadShard, Shard, Writer};
 use crate::archive::Archive;
@@ -24,12 +26,17 @@ const MAX_SEGMENTS: u64 = 32;
 const FLUSH_AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes orders for one shard. An order that is no longer waited for is carried out all the same.
-#[derive(Debug)]
 pub(super) struct ShardThread {
     shard: ShardId,
-    /// Taken when it ends.
-    orders: Option<mpsc::Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
+}
+
+/// Carries orders out, one after the other.
+enum Worker {
+    /// A thread of its own. Both are taken when it ends.
+    Thread { orders: Option<mpsc::Sender<Order>>, thread: Option<JoinHandle<()>> },
+    /// The thread of who gives the order.
+    Caller(Mutex<Box<dyn FnMut(Order) + Send>>),
 }
 
 type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
@@ -46,6 +53,7 @@ enum Order {
 pub(super) struct Common {
     pub(super) archiving: Arc<ArchivingLock>,
     pub(super) clock: Arc<dyn TimerScheduler>,
+    pub(super) threads: Threads,
     /// Bytes in memory of a shard from which on they go into the archive.
     pub(super) flush_bytes: usize,
     /// What all shards together may hold in memory.
@@ -70,25 +78,27 @@ impl ShardThread {
         let id = shard.identity.shard;
         let begin = |read| Ok::<_, ProviderError>(Log::new(shard.begin(read)?, &common));
         let log = read.map(begin).transpose()?;
+        let threads = common.threads;
         let mut work = Work { shard, common, log };
+        if threads == Threads::Callers {
+            work.tidy();
+            let worker = Worker::Caller(Mutex::new(Box::new(move |order| work.next(Some(order)))));
+            return Ok(Self { shard: id, worker });
+        }
         let (orders, incoming) = mpsc::channel();
         let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
         let thread = thread.spawn(move || {
             work.tidy();
             while let Some(order) = work.next_order(&incoming) {
-                work.guarded(|work| {
-                    if let Some(order) = order {
-                        work.carry_out(order);
-                    }
-                    work.tidy();
-                });
+                work.next(order);
             }
         });
         let thread = thread.map_err(|error| ProviderError::Unavailable {
             reason: "the system has no thread to give".to_owned(),
             source: Some(Box::new(error)),
         })?;
-        Ok(Self { shard: id, orders: Some(orders), thread: Some(thread) })
+        let worker = Worker::Thread { orders: Some(orders), thread: Some(thread) };
+        Ok(Self { shard: id, worker })
     }
 
     pub(super) async fn append(
@@ -117,9 +127,17 @@ impl ShardThread {
 
     async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, ProviderError> {
         let (reply, replied) = oneshot::channel();
-        if let Some(orders) = &self.orders {
-            // A thread that has ended drops the order, and with it the reply.
-            let _ = orders.send(order(reply));
+        match &self.worker {
+            Worker::Thread { orders, .. } => {
+                if let Some(orders) = orders {
+                    // A thread that has ended drops the order, and with it the reply.
+                    let _ = orders.send(order(reply));
+                }
+            }
+            Worker::Caller(work) => {
+                // It guards itself against panics.
+                (work.lock().unwrap_or_else(PoisonError::into_inner))(order(reply));
+            }
         }
         replied.await.unwrap_or_else(|_| {
             let reason = format!("the thread of shard {} has ended", self.shard);
@@ -131,11 +149,18 @@ impl ShardThread {
 /// When this returns, nothing of the shard goes on: its files can be opened again.
 impl Drop for ShardThread {
     fn drop(&mut self) {
-        drop(self.orders.take());
-        if let Some(thread) = self.thread.take() {
+        let Worker::Thread { orders, thread } = &mut self.worker else { return };
+        drop(orders.take());
+        if let Some(thread) = thread.take() {
             // A panic was printed.
             let _ = thread.join();
         }
+    }
+}
+
+impl std::fmt::Debug for ShardThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardThread").field("shard", &self.shard).finish_non_exhaustive()
     }
 }
 
@@ -203,6 +228,16 @@ impl<M: Medium, A: Archive> Work<M, A> {
             Err(RecvTimeoutError::Timeout) => Some(None),
             Err(RecvTimeoutError::Disconnected) => None,
         }
+    }
+
+    /// Carries out an order, if there is one, and then what no order is to wait for.
+    fn next(&mut self, order: Option<Order>) {
+        self.guarded(|work| {
+            if let Some(order) = order {
+                work.carry_out(order);
+            }
+            work.tidy();
+        });
     }
 
     /// After a panic the journal must be opened again: what is in memory may not be what it says.
@@ -336,7 +371,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
 
     /// What no commit is to wait for: between two of them, or beside them.
     fn tidy(&mut self, common: &Common) {
-        self.writer.prepare();
+        self.writer.prepare(common.threads);
         if matches!(&self.flushing, Flushing::Busy(thread) if thread.is_finished()) {
             // A failure was logged, and is tried again.
             let _ = self.wait_for_flush();
@@ -356,13 +391,20 @@ impl<M: Medium, A: Archive> Log<M, A> {
     }
 
     fn begin_flush(&mut self, common: &Common) {
-        let Flushing::Idle { flusher, .. } = std::mem::replace(&mut self.flushing, Flushing::Lost)
+        let Flushing::Idle { mut flusher, .. } =
+            std::mem::replace(&mut self.flushing, Flushing::Lost)
         else {
             return;
         };
         self.writer.freeze();
         self.share.set(self.writer.unarchived_bytes());
         let archiving = Arc::clone(&common.archiving);
+        if common.threads == Threads::Callers {
+            let flushed = flusher.flush(&archiving, &|| true);
+            // A failure was logged, and is tried again.
+            let _ = self.end_flush(flusher, flushed);
+            return;
+        }
         // Given to the thread once there is one, so that it is not lost when there is none.
         let (give, given) = mpsc::channel();
         let is_closing = Arc::clone(&self.is_closing);
@@ -387,12 +429,7 @@ impl<M: Medium, A: Archive> Log<M, A> {
         match std::mem::replace(&mut self.flushing, Flushing::Lost) {
             Flushing::Busy(thread) => {
                 let Ok(Some((flusher, flushed))) = thread.join() else { return Err(lost()) };
-                if let Err(error) = &flushed {
-                    tracing::warn!(target: "reenact::store", parent: None, %error, "the journal could not be moved into the archive");
-                }
-                let failed = flushed.as_ref().err().map(Failed::of_flush);
-                self.flushing = Flushing::Idle { flusher, failed };
-                flushed
+                self.end_flush(flusher, flushed)
             }
             Flushing::Lost => Err(lost()),
             Flushing::Idle { flusher, failed } => {
@@ -401,6 +438,19 @@ impl<M: Medium, A: Archive> Log<M, A> {
                 outcome
             }
         }
+    }
+
+    fn end_flush(
+        &mut self,
+        flusher: Flusher<M, A>,
+        flushed: Result<(), ProviderError>,
+    ) -> Result<(), ProviderError> {
+        if let Err(error) = &flushed {
+            tracing::warn!(target: "reenact::store", parent: None, %error, "the journal could not be moved into the archive");
+        }
+        let failed = flushed.as_ref().err().map(Failed::of_flush);
+        self.flushing = Flushing::Idle { flusher, failed };
+        flushed
     }
 }
 

@@ -51,7 +51,7 @@ async fn each_event_once(play: &Play, id: &str) -> Result<(), String> {
 /// The code does on each log what it did when the log was written.
 async fn replays(play: &Play, scenario: Scenario) -> Result<(), String> {
     let mut exported = Vec::new();
-    let access = Access::read_only(play.world().store());
+    let access = Access::read_only(&play.world().store());
     let (filter, options) = (InstanceFilter::default(), ExportOptions::default());
     let exporting = export(&access, &filter, options, &mut exported, |_| {});
     exporting.await.map_err(|error| format!("no export: {error}"))?;

@@ -152,7 +152,7 @@ impl Play {
 
     /// A client that only reads, past all hosts.
     pub(super) fn reader(&self) -> Client {
-        Client::read_only(self.world.store().clone())
+        Client::read_only(self.world.store())
     }
 }
 

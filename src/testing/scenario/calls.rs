@@ -80,7 +80,7 @@ impl Caller {
     pub(super) async fn until_it_stands_still(&self, id: &str, look: Duration) {
         loop {
             sleep(look).await;
-            let Ok(view) = Client::read_only(self.world.store().clone()).view(id).await else {
+            let Ok(view) = Client::read_only(self.world.store()).view(id).await else {
                 continue;
             };
             let at = &view.execution;
@@ -93,7 +93,7 @@ impl Caller {
 
     /// Why an instance has not come to rest: what it waits for.
     pub(super) async fn waits_for(&self, id: &str) -> String {
-        let client = Client::read_only(self.world.store().clone());
+        let client = Client::read_only(self.world.store());
         let view = match client.view(id).await {
             Ok(view) => view,
             Err(error) => return format!("the instance never began: {error}"),

@@ -75,6 +75,20 @@ kinds! {
     ActivityFailed = "activity-failed",
     /// An activity fails after it has had its effect.
     EffectUnknown = "effect-unknown",
+    /// The machine of a directory loses power: what was not synced is lost, or torn.
+    PowerLoss = "power-loss",
+    /// The same in the middle of an operation of the disk.
+    PowerLossInWrite = "power-loss-in-write",
+    /// A disk cannot make durable what was written.
+    SyncFailed = "sync-failed",
+    /// A disk takes a part of what is written.
+    ShortWrite = "short-write",
+    /// A disk does not make, rename or remove a file, or says that it has not.
+    NamingFailed = "naming-failed",
+    /// A disk cannot be read.
+    DiskReadFailed = "disk-read-failed",
+    /// A disk has no room for a while.
+    DiskFull = "disk-full",
 }
 
 impl FaultKind {
@@ -93,6 +107,11 @@ impl FaultKind {
             Self::Shutdown | Self::Partition => 60_000,
             Self::ClockForward | Self::ClockBack | Self::Drift => 60_000,
             Self::ActivitySlow | Self::ActivityFailed | Self::EffectUnknown => 100_000,
+            Self::PowerLoss => 150_000,
+            Self::PowerLossInWrite => 4_000,
+            Self::SyncFailed | Self::ShortWrite | Self::DiskReadFailed => 10_000,
+            Self::NamingFailed => 30_000,
+            Self::DiskFull => 80_000,
         }
     }
 }
@@ -179,6 +198,11 @@ impl Dice {
             state.fired.push(fault);
         }
         happens
+    }
+
+    /// Whether all faults have ended.
+    pub(super) fn is_calm(&self) -> bool {
+        self.state().is_calm
     }
 
     /// Ends all faults.

@@ -1,12 +1,12 @@
-//! A store in memory as one host or client sees it: its calls go through the [`Site`] of that host.
+//! A store as one host or client sees it: its calls go through the [`Site`] of that host.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use reenact_core::{ExecutionId, InstanceId, Receipt, ShardId};
 use reenact_providers::{
-    Batch, HistoryStore, InMemory, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary,
-    Lease, LoadedInstance, PageRequest, Provider, ProviderError, ShardHolder, ShardLease, Sharing,
+    Batch, HistoryStore, InstanceCounts, InstanceFilter, InstancePage, InstanceSummary, Lease,
+    LoadedInstance, PageRequest, Provider, ProviderError, ShardHolder, ShardLease, Sharing,
     TimeOrder, TimerScheduler, TurnPage,
 };
 
@@ -18,15 +18,29 @@ use crate::testing::VirtualClock;
 /// The store as one host or client has it.
 #[derive(Clone)]
 pub(super) struct Faulty {
-    pub(super) store: InMemory,
-    pub(super) site: Arc<Site>,
-    pub(super) clock: VirtualClock,
-    pub(super) queues: Arc<Queues>,
+    shards: u32,
+    histories: Arc<dyn HistoryStore>,
+    leases: Arc<dyn ShardLease>,
+    site: Arc<Site>,
+    clock: VirtualClock,
+    queues: Option<Arc<Queues>>,
+}
+
+impl Faulty {
+    pub(super) fn new(
+        store: &dyn Provider,
+        site: Arc<Site>,
+        clock: VirtualClock,
+        queues: Option<Arc<Queues>>,
+    ) -> Self {
+        let (histories, leases) = (store.histories(), store.leases());
+        Self { shards: store.shards(), histories, leases, site, clock, queues }
+    }
 }
 
 impl Provider for Faulty {
     fn shards(&self) -> u32 {
-        self.store.shards()
+        self.shards
     }
 
     fn histories(&self) -> Arc<dyn HistoryStore> {
@@ -42,7 +56,7 @@ impl Provider for Faulty {
     }
 
     fn sharing(&self) -> Option<Arc<dyn Sharing>> {
-        Some(self.queues.clone())
+        Some(self.queues.clone()?)
     }
 }
 
@@ -68,7 +82,7 @@ impl HistoryStore for Faulty {
         if self.site.dice.fault(FaultKind::LeaseLost) {
             self.lose(batch.shard, batch.epoch).await?;
         }
-        self.site.call(Call::Append, about, self.store.append(batch)).await
+        self.site.call(Call::Append, about, self.histories.append(batch)).await
     }
 
     async fn read(
@@ -79,21 +93,21 @@ impl HistoryStore for Faulty {
         limit: usize,
     ) -> Result<TurnPage, ProviderError> {
         let about = mixed((instance.as_str(), execution.0, from));
-        self.read_by(about, self.store.read(instance, execution, from, limit)).await
+        self.read_by(about, self.histories.read(instance, execution, from, limit)).await
     }
 
     async fn summary(
         &self,
         instance: &InstanceId,
     ) -> Result<Option<InstanceSummary>, ProviderError> {
-        self.read_by(mixed(instance.as_str()), self.store.summary(instance)).await
+        self.read_by(mixed(instance.as_str()), self.histories.summary(instance)).await
     }
 
     async fn executions(
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.read_by(mixed(instance.as_str()), self.store.executions(instance)).await
+        self.read_by(mixed(instance.as_str()), self.histories.executions(instance)).await
     }
 
     async fn load(
@@ -101,7 +115,15 @@ impl HistoryStore for Faulty {
         instance: &InstanceId,
         limit: usize,
     ) -> Result<Option<LoadedInstance>, ProviderError> {
-        self.read_by(mixed(instance.as_str()), self.store.load(instance, limit)).await
+        self.read_by(mixed(instance.as_str()), self.histories.load(instance, limit)).await
+    }
+
+    fn unload(&self, instance: &InstanceId) {
+        self.histories.unload(instance);
+    }
+
+    fn unarchived_bytes(&self) -> Option<u64> {
+        self.histories.unarchived_bytes()
     }
 
     async fn list(
@@ -109,11 +131,11 @@ impl HistoryStore for Faulty {
         filter: &InstanceFilter,
         page: &PageRequest,
     ) -> Result<InstancePage, ProviderError> {
-        self.read_by(1, self.store.list(filter, page)).await
+        self.read_by(1, self.histories.list(filter, page)).await
     }
 
     async fn count(&self, filter: &InstanceFilter) -> Result<u64, ProviderError> {
-        self.read_by(2, self.store.count(filter)).await
+        self.read_by(2, self.histories.count(filter)).await
     }
 
     async fn list_by_time(
@@ -122,20 +144,20 @@ impl HistoryStore for Faulty {
         order: TimeOrder,
         limit: usize,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.read_by(3, self.store.list_by_time(filter, order, limit)).await
+        self.read_by(3, self.histories.list_by_time(filter, order, limit)).await
     }
 
     async fn counts(&self, filter: &InstanceFilter) -> Result<InstanceCounts, ProviderError> {
-        self.read_by(4, self.store.counts(filter)).await
+        self.read_by(4, self.histories.counts(filter)).await
     }
 
     async fn purge(&self, instances: &[InstanceId], lease: &Lease) -> Result<usize, ProviderError> {
         let about: Vec<&str> = instances.iter().map(InstanceId::as_str).collect();
-        self.site.call(Call::Purge, about, self.store.purge(instances, lease)).await
+        self.site.call(Call::Purge, about, self.histories.purge(instances, lease)).await
     }
 
     async fn recover(&self, lease: &Lease) -> Result<Vec<InstanceSummary>, ProviderError> {
-        self.read_by(mixed((lease.shard.0, lease.epoch.0)), self.store.recover(lease)).await
+        self.read_by(mixed((lease.shard.0, lease.epoch.0)), self.histories.recover(lease)).await
     }
 }
 
@@ -147,27 +169,27 @@ impl Faulty {
         epoch: reenact_providers::Epoch,
     ) -> Result<(), ProviderError> {
         let lease = Lease { shard, epoch, owner: String::new(), expires: None };
-        self.store.release(&lease).await
+        self.leases.release(&lease).await
     }
 }
 
 #[async_trait]
 impl ShardLease for Faulty {
     async fn acquire(&self, shard: ShardId, owner: &str) -> Result<Lease, ProviderError> {
-        self.site.call(Call::Acquire, shard.0, self.store.acquire(shard, owner)).await
+        self.site.call(Call::Acquire, shard.0, self.leases.acquire(shard, owner)).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, ProviderError> {
         let about = (lease.shard.0, lease.epoch.0);
-        self.site.call(Call::Renew, about, self.store.renew(lease)).await
+        self.site.call(Call::Renew, about, self.leases.renew(lease)).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
         let about = (lease.shard.0, lease.epoch.0);
-        self.site.call(Call::Release, about, self.store.release(lease)).await
+        self.site.call(Call::Release, about, self.leases.release(lease)).await
     }
 
     async fn holders(&self) -> Result<Vec<ShardHolder>, ProviderError> {
-        self.read_by(5, self.store.holders()).await
+        self.read_by(5, self.leases.holders()).await
     }
 }

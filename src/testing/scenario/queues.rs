@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reenact_core::{Name, ShardId};
 use reenact_providers::{
-    Delivery, DeliveryId, ExternalEventRouter, InMemory, Membership, Message, Provider,
-    ProviderError, QuarantineId, Quarantined, Sharing, SharingHost, Waiting,
+    Delivery, DeliveryId, ExternalEventRouter, Membership, Message, Provider, ProviderError,
+    QuarantineId, Quarantined, Sharing, SharingHost, Waiting,
 };
 use tokio::sync::watch;
 
@@ -35,9 +35,8 @@ struct Member {
 }
 
 impl Queues {
-    /// # Panics
-    /// When the store is not shared, which a world never makes.
-    pub(super) fn new(store: &InMemory, site: Arc<Site>) -> Option<Arc<Self>> {
+    /// `None` when the store is not shared.
+    pub(super) fn new(store: &dyn Provider, site: Arc<Site>) -> Option<Arc<Self>> {
         let inner = store.sharing()?;
         let (joined, share) = (Mutex::default(), watch::Sender::default());
         let member = Arc::new(Member { joined, time: AtomicU64::new(0), share });

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dice::{Dice, FaultKind, mixed};
 use super::points::{Moment, Points};
+use super::store::Crash;
 use super::trace::Trace;
 
 /// The longest that a call of the store takes that is not slow, in milliseconds.
@@ -20,7 +21,7 @@ const QUICK_MS: u64 = 4;
 const SLOW_MS: u64 = 6_000;
 
 /// A host or a client, from its start to its crash.
-pub(super) struct Site {
+pub struct Site {
     /// Its number among all of them.
     pub(super) number: u64,
     pub(super) dice: Dice,
@@ -37,7 +38,7 @@ pub(super) struct Site {
 #[derive(Clone)]
 pub(super) struct Crashes {
     /// Notified of the site that is to crash.
-    pub(super) asked: mpsc::UnboundedSender<u64>,
+    pub(super) asked: mpsc::UnboundedSender<Crash>,
     /// Where they crash, when it is not by chance.
     pub(super) points: Option<Points>,
 }
@@ -55,6 +56,7 @@ pub(super) enum Call {
     Receive,
     Acknowledge,
     Join,
+    Open,
 }
 
 impl Call {
@@ -70,7 +72,7 @@ impl Call {
             Self::Acquire | Self::Renew | Self::Release => Some(FaultKind::LeaseCallFailed),
             Self::Send => Some(FaultKind::SendRefused),
             Self::Acknowledge => Some(FaultKind::AcknowledgeFailed),
-            Self::Receive => None,
+            Self::Receive | Self::Open => None,
         }
     }
 
@@ -193,7 +195,7 @@ impl Site {
         self.die();
         if let Some(crashes) = &self.crashes {
             // A world that has ended needs no crash.
-            let _ = crashes.asked.send(self.number);
+            let _ = crashes.asked.send(Crash::Site(self.number));
         }
     }
 

@@ -1,86 +1,34 @@
 //! A world of several hosts and clients on one thread, in virtual time, in which everything follows from a seed.
 
-use std::collections::BTreeSet;
+mod chaos;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reenact_actors::{Access, HostOptions};
-use reenact_providers::InMemory;
+use reenact_providers::{InMemory, OpenError, Provider};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::dice::{Dice, Fault, FaultKind, mixed};
+use super::dice::{Dice, mixed};
+use super::directory::LyingDirectory;
 use super::faulty::Faulty;
-use super::points::Points;
+use super::plan::{Plan, ScenarioStore, Simulated};
 use super::queues::Queues;
-use super::site::{Crashes, Site};
+use super::site::{Call, Crashes, Site};
 use super::steps::Stepper;
+use super::store::{Crash, Ground, Memory, View, WorldStore};
 use super::trace::Trace;
 use crate::testing::VirtualClock;
 use crate::{Client, Host, HostBuilder};
 
-/// How often the world looks whether something of its hosts goes wrong.
-const ROUNDS: u64 = 20;
-
-/// The longest time between two of these looks, in milliseconds.
-const ROUND_MS: u64 = 2_000;
-
 /// The longest that a machine is away, in milliseconds.
 const AWAY_MS: u64 = 25_000;
 
-/// The furthest that a clock is set forward or back, in milliseconds.
-const JUMP_MS: u64 = 30_000;
-
-/// The most that a clock goes wrong, in millionths.
-const DRIFT_PPM: u64 = 100_000;
-
 /// The time between two tries to start a host.
 const START_AGAIN: Duration = Duration::from_millis(500);
-
-/// What a run is to be.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// What everything follows from.
-    pub seed: u64,
-    /// The faults that may happen; all of them when it is `None`.
-    pub only: Option<BTreeSet<Fault>>,
-    /// The number of hosts.
-    pub hosts: usize,
-    /// The number of shards.
-    pub shards: u32,
-    /// Whether the lines of the trace are kept.
-    pub keeps_lines: bool,
-    /// Where hosts crash, instead of where chance says.
-    pub points: Option<Points>,
-}
-
-impl Plan {
-    /// A run with all faults, and as many hosts and shards as its seed says.
-    pub fn new(seed: u64) -> Self {
-        let hosts = 1 + (mixed((seed, "hosts")) % 3) as usize;
-        let shards = 1 + (mixed((seed, "shards")) % 4) as u32;
-        Self { seed, only: None, hosts, shards, keeps_lines: false, points: None }
-    }
-}
-
-/// What became of a run.
-#[derive(Clone, Debug)]
-pub struct Simulated<T> {
-    /// What it was for.
-    pub result: T,
-    /// A digest over all calls of the store: equal for equal runs.
-    pub digest: u64,
-    /// The number of calls of the store.
-    pub calls: u64,
-    /// The faults that have happened, in order.
-    pub fired: Vec<Fault>,
-    /// The lines of the trace, if they were to be kept.
-    pub lines: Vec<String>,
-    /// How long it took, in virtual time.
-    pub took: Duration,
-}
 
 type Build = Box<dyn Fn(&Dice) -> HostBuilder + Send + Sync>;
 
@@ -92,7 +40,7 @@ struct Inner {
     dice: Dice,
     trace: Trace,
     seed: u64,
-    store: InMemory,
+    store: Arc<dyn WorldStore>,
     clock: VirtualClock,
     build: Build,
     machines: Mutex<Vec<Machine>>,
@@ -100,6 +48,7 @@ struct Inner {
     crashes: Crashes,
     began: Instant,
     client: Mutex<Option<Client>>,
+    damage: Mutex<Option<String>>,
 }
 
 /// A place where one host runs at a time.
@@ -115,7 +64,21 @@ struct Machine {
 struct Running {
     host: Host,
     site: Arc<Site>,
-    queues: Arc<Queues>,
+    queues: Option<Arc<Queues>>,
+}
+
+impl Running {
+    /// Nothing of it has an effect any more.
+    fn end(&self) {
+        end(&self.site, self.queues.as_deref());
+    }
+}
+
+fn end(site: &Site, queues: Option<&Queues>) {
+    site.die();
+    if let Some(queues) = queues {
+        queues.lose_membership();
+    }
 }
 
 /// Runs a world by a plan: with hosts as `build` makes them, and clients as `drive` plays them. The faults end after
@@ -140,17 +103,17 @@ where
     let run = async {
         let chaos = tokio::spawn(world.clone().go_wrong());
         let crashing = tokio::spawn(world.clone().crash_as_asked(crashes));
-        let result = drive(world).await;
+        let result = drive(world.clone()).await;
         chaos.abort();
         crashing.abort();
-        result
+        (result, world.damage().clone())
     };
-    let result = match plan.points {
+    let (result, damage) = match plan.points {
         Some(_) => stepper.block_on(run, || of_steps.poll_has_ended()),
         None => stepper.runtime().block_on(run),
     };
     let took = began.elapsed();
-    drop((of_steps, entered));
+    drop((world, of_steps, entered));
     // What is left of the hosts ends with it.
     drop(stepper);
     Simulated {
@@ -158,6 +121,7 @@ where
         digest: trace.digest(),
         calls: trace.entries(),
         fired: dice.fired(),
+        damage,
         lines: trace.lines(),
         took,
     }
@@ -169,10 +133,17 @@ impl World {
         dice: Dice,
         trace: Trace,
         build: Build,
-    ) -> (Self, mpsc::UnboundedReceiver<u64>) {
+    ) -> (Self, mpsc::UnboundedReceiver<Crash>) {
         let clock = VirtualClock::new();
-        let store = InMemory::new().with_shards(plan.shards).with_clock(clock.clone()).shared();
         let (crash, crashes) = mpsc::unbounded_channel();
+        let (shards, crashes_of) = (plan.shards, crash.clone());
+        let (chance, right) = (dice.clone(), clock.clone());
+        let ground =
+            Ground { seed: plan.seed, shards, dice: chance, clock: right, crashes: crashes_of };
+        let store: Arc<dyn WorldStore> = match plan.store {
+            ScenarioStore::Memory => Arc::new(Memory::new(&ground)),
+            ScenarioStore::Directory => Arc::new(LyingDirectory::new(&ground)),
+        };
         let machine = |_| Machine {
             clock: VirtualClock::new(),
             running: None,
@@ -192,6 +163,7 @@ impl World {
             crashes: Crashes { asked: crash, points: plan.points.clone() },
             began: Instant::now(),
             client: Mutex::default(),
+            damage: Mutex::default(),
         };
         let world = Self(Arc::new(inner));
         for machine in 0..plan.hosts.max(1) {
@@ -205,9 +177,9 @@ impl World {
         &self.0.dice
     }
 
-    /// The store itself, without faults.
-    pub fn store(&self) -> &InMemory {
-        &self.0.store
+    /// The store itself, without faults. While nobody has it open, it cannot be reached.
+    pub fn store(&self) -> View {
+        View(self.0.store.look().unwrap_or_else(|| Arc::new(self.unreachable())))
     }
 
     /// The clock of the store, which is right.
@@ -221,11 +193,16 @@ impl World {
         let clients = machines.iter().filter_map(|machine| machine.running.as_ref());
         let mut clients: Vec<Client> = clients.map(|it| it.host.client().clone()).collect();
         drop(machines);
-        let chosen = self.0.dice.below("client", clients.len() as u64 + 1) as usize;
-        if chosen < clients.len() { clients.swap_remove(chosen) } else { self.without_host() }
+        let others = u64::from(self.0.store.connect().is_some());
+        let chosen = self.0.dice.below("client", clients.len() as u64 + others) as usize;
+        if chosen < clients.len() {
+            return clients.swap_remove(chosen);
+        }
+        self.without_host().unwrap_or_else(|| self.cut_off_client())
     }
 
-    /// Ends all faults: hosts that are down start again, clocks go right, and what was cut off is back.
+    /// Ends all faults: hosts that are down start again, clocks go right, and what was cut off is back. Returns
+    /// when the store is open.
     pub async fn heal(&self) {
         self.0.dice.calm();
         let cut_off: Vec<_> = {
@@ -238,30 +215,52 @@ impl World {
         for machine in 0..machines {
             self.start(machine, Duration::ZERO);
         }
+        while self.0.store.look().is_none() && self.damage().is_none() {
+            sleep(START_AGAIN).await;
+        }
     }
 
-    fn without_host(&self) -> Client {
+    fn without_host(&self) -> Option<Client> {
         let mut client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = client.get_or_insert_with(|| {
-            let (provider, site, _) = self.provider(self.0.clock.clone(), None);
+        if client.is_none() {
+            let store = self.0.store.connect()?;
+            let site = self.site(None);
+            let (provider, _) = self.faulty(&*store, &site, self.0.clock.clone());
             let access = Access::connect_reproducibly(&provider, self.seed_of(&site));
-            Client::new(access.expect("the store is shared"))
-        });
-        made.clone()
+            *client = Some(Client::new(access.expect("the store is shared")));
+        }
+        client.clone()
     }
 
-    fn provider(
-        &self,
-        clock: VirtualClock,
-        crashes: Option<Crashes>,
-    ) -> (Faulty, Arc<Site>, Arc<Queues>) {
+    /// A client that reaches nobody, as there is no host.
+    fn cut_off_client(&self) -> Client {
+        let access = Access::connect_reproducibly(&self.unreachable(), self.0.seed);
+        Client::new(access.expect("the store is shared"))
+    }
+
+    /// A store that is away.
+    fn unreachable(&self) -> Faulty {
+        let (dice, trace) = (self.0.dice.clone(), self.0.trace.clone());
+        let site = Arc::new(Site::new(u64::MAX, dice, trace, None, self.0.began));
+        site.die();
+        self.faulty(&InMemory::new().shared(), &site, self.0.clock.clone()).0
+    }
+
+    fn site(&self, crashes: Option<Crashes>) -> Arc<Site> {
         let number = self.0.sites.fetch_add(1, Ordering::SeqCst);
         let (dice, trace) = (self.0.dice.clone(), self.0.trace.clone());
-        let site = Arc::new(Site::new(number, dice, trace, crashes, self.0.began));
-        let queues = Queues::new(&self.0.store, site.clone()).expect("the store is shared");
-        let store = self.0.store.clone();
-        let faulty = Faulty { store, site: site.clone(), clock, queues: queues.clone() };
-        (faulty, site, queues)
+        Arc::new(Site::new(number, dice, trace, crashes, self.0.began))
+    }
+
+    /// A store as it is reached from a site.
+    fn faulty(
+        &self,
+        store: &dyn Provider,
+        site: &Arc<Site>,
+        clock: VirtualClock,
+    ) -> (Faulty, Option<Arc<Queues>>) {
+        let queues = Queues::new(store, site.clone());
+        (Faulty::new(store, site.clone(), clock, queues.clone()), queues)
     }
 
     /// What a host or a client draws at random follows from it.
@@ -282,29 +281,57 @@ impl World {
         let this = self.clone();
         tokio::spawn(async move {
             sleep(after).await;
-            loop {
-                let clock = this.machines()[machine].clock.clone();
-                let (provider, site, queues) = this.provider(clock, Some(this.0.crashes.clone()));
-                this.machines()[machine].starting = Some(site.clone());
-                let options = this.options(machine).reproducible(this.seed_of(&site));
-                let builder = (this.0.build)(&this.0.dice).options(options).provider(provider);
-                match builder.start().await {
-                    Ok(host) if site.is_alive() => {
-                        let mut machines = this.machines();
-                        machines[machine].running = Some(Running { host, site, queues });
-                        machines[machine].is_starting = false;
-                        machines[machine].starting = None;
-                        return;
-                    }
-                    Ok(host) => drop(host),
-                    // It is tried again, whatever it was.
-                    Err(_) => {}
-                }
-                site.die();
-                queues.lose_membership();
+            while !this.try_to_start(machine).await {
                 sleep(START_AGAIN).await;
             }
         });
+    }
+
+    /// Starts a host. Whatever may be the reason why it does not start, it is tried again.
+    async fn try_to_start(&self, machine: usize) -> bool {
+        let clock = self.machines()[machine].clock.clone();
+        let site = self.site(Some(self.0.crashes.clone()));
+        self.machines()[machine].starting = Some(site.clone());
+        let Some(store) = self.open(&site, &clock).await else {
+            site.die();
+            return false;
+        };
+        let (provider, queues) = self.faulty(&*store, &site, clock);
+        drop(store);
+        let options = self.options(machine).reproducible(self.seed_of(&site));
+        let builder = (self.0.build)(&self.0.dice).options(options).provider(provider);
+        match builder.start().await {
+            Ok(host) if site.is_alive() => {
+                let mut machines = self.machines();
+                machines[machine].running = Some(Running { host, site, queues });
+                machines[machine].is_starting = false;
+                machines[machine].starting = None;
+                return true;
+            }
+            Ok(host) => drop(host),
+            Err(_) => {}
+        }
+        end(&site, queues.as_deref());
+        false
+    }
+
+    async fn open(&self, site: &Arc<Site>, clock: &VirtualClock) -> Option<Arc<dyn Provider>> {
+        let opened = self.0.store.open(site, clock).await;
+        let outcome = match &opened {
+            Ok(_) => "ok",
+            Err(OpenError::InUse { .. }) => "in use",
+            Err(OpenError::Refused { .. } | OpenError::NoRoom { .. }) => "refused",
+            Err(error) => {
+                self.damage().get_or_insert_with(|| error.to_string());
+                "damaged"
+            }
+        };
+        site.note(Call::Open, 0, outcome);
+        opened.ok()
+    }
+
+    fn damage(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.damage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn options(&self, machine: usize) -> HostOptions {
@@ -325,8 +352,7 @@ impl World {
         // Its start fails, and is tried again.
         starting.iter().for_each(|site| site.die());
         let Some(running) = running else { return };
-        running.site.die();
-        running.queues.lose_membership();
+        running.end();
         drop(running.host);
         self.start_later(machine);
     }
@@ -334,103 +360,6 @@ impl World {
     fn start_later(&self, machine: usize) {
         let away = self.0.dice.below("away", AWAY_MS);
         self.start(machine, Duration::from_millis(away));
-    }
-
-    async fn crash_as_asked(self, mut crashes: mpsc::UnboundedReceiver<u64>) {
-        while let Some(site) = crashes.recv().await {
-            let is_it = |it: &Machine| it.running.as_ref().is_some_and(|it| it.site.number == site);
-            let found = self.machines().iter().position(is_it);
-            if let Some(machine) = found {
-                self.crash(machine);
-            }
-        }
-    }
-
-    /// A task has been polled: a host that is up may crash now.
-    fn poll_has_ended(&self) {
-        let Some(points) = &self.0.crashes.points else { return };
-        let is_up: Vec<bool> = {
-            let machines = self.machines();
-            machines.iter().map(|it| it.running.is_some() || it.starting.is_some()).collect()
-        };
-        if !is_up.contains(&true) {
-            return;
-        }
-        let Some((number, true)) = points.poll() else { return };
-        let count = is_up.len();
-        let mut in_turn = (0..count).map(|next| (number as usize + next) % count);
-        if let Some(machine) = in_turn.find(|machine| is_up[*machine]) {
-            self.crash(machine);
-        }
-    }
-
-    /// All that goes wrong with hosts and their clocks.
-    async fn go_wrong(self) {
-        if self.0.crashes.points.is_some() {
-            return;
-        }
-        for _ in 0..ROUNDS {
-            sleep(Duration::from_millis(self.0.dice.below("round", ROUND_MS))).await;
-            for _ in 0..self.0.dice.below("turns of the runtime", 12) {
-                tokio::task::yield_now().await;
-            }
-            let machines = self.machines().len();
-            for machine in 0..machines {
-                self.go_wrong_on(machine).await;
-            }
-        }
-    }
-
-    async fn go_wrong_on(&self, machine: usize) {
-        let dice = &self.0.dice;
-        let clock = self.machines()[machine].clock.clone();
-        let jump = |what| Duration::from_millis(dice.below(what, JUMP_MS));
-        if dice.fault(FaultKind::ClockForward) {
-            clock.jump(jump("forward"));
-        }
-        if dice.fault(FaultKind::ClockBack) {
-            clock.jump_back(jump("back"));
-        }
-        if dice.fault(FaultKind::Drift) {
-            clock.drift(dice.below("drift", 2 * DRIFT_PPM) as i32 - DRIFT_PPM as i32);
-        }
-        if dice.fault(FaultKind::Crash) {
-            self.crash(machine);
-        }
-        if dice.fault(FaultKind::Partition) {
-            self.cut_off(machine);
-        }
-        if dice.fault(FaultKind::Shutdown) {
-            let running = self.machines()[machine].running.take();
-            if let Some(running) = running {
-                // Its errors are those of what it cannot reach.
-                let _ = running.host.shutdown().await;
-                running.site.die();
-                running.queues.lose_membership();
-                // Threads of the runtime had to do with its end: now all of them have caught up.
-                sleep(Duration::from_millis(1)).await;
-                self.start_later(machine);
-            }
-        }
-    }
-
-    /// A host does not reach the store for a while, and the others take it for dead.
-    fn cut_off(&self, machine: usize) {
-        let machines = self.machines();
-        let Some(running) = &machines[machine].running else { return };
-        let (site, queues) = (running.site.clone(), running.queues.clone());
-        drop(machines);
-        site.cut_off(true);
-        queues.lose_membership();
-        let away = Duration::from_millis(self.0.dice.below("cut off", 2 * AWAY_MS));
-        tokio::spawn(async move {
-            sleep(away).await;
-            site.cut_off(false);
-            // One that has died meanwhile comes back as another.
-            if site.is_alive() {
-                let _ = queues.rejoin(&format!("host-{machine}")).await;
-            }
-        });
     }
 
     fn machines(&self) -> MutexGuard<'_, Vec<Machine>> {

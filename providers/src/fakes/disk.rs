@@ -8,12 +8,12 @@
 mod fault;
 mod image;
 
-pub use fault::{Effect, Fault, Op};
+pub use fault::{Chance, Effect, Fault, Mishap, Op};
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reenact_providers::medium::{Disk, DiskFile};
+use crate::medium::{Disk, DiskFile};
 
 use self::fault::Faults;
 use self::image::Image;
@@ -62,7 +62,12 @@ impl FakeDisk {
         self.state().faults.add(fault);
     }
 
-    /// No call fails any more.
+    /// From now on, chance says of each call whether it fails. It must not use this disk.
+    pub fn by_chance(&self, chance: impl FnMut(Op) -> Option<Mishap> + Send + 'static) {
+        self.state().faults.set_chance(Box::new(chance));
+    }
+
+    /// No call fails any more that was to.
     pub fn heal(&self) {
         self.state().faults.heal();
     }

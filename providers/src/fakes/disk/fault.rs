@@ -1,7 +1,7 @@
 //! Which calls to a fake disk fail, and what happens of them.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::{fmt, io};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,8 @@ impl Op {
         Self::SyncNames,
     ];
 
-    const fn changes_something(self) -> bool {
+    /// Whether it changes what is on the disk.
+    pub const fn changes_something(self) -> bool {
         !matches!(self, Self::Open | Self::Size | Self::Read | Self::List)
     }
 }
@@ -74,7 +75,21 @@ pub struct Fault {
     pub effect: Effect,
 }
 
-#[derive(Debug, Default)]
+/// What becomes of a call that goes wrong by chance.
+#[derive(Clone, Copy, Debug)]
+pub struct Mishap {
+    /// The error that the call returns.
+    pub error: io::ErrorKind,
+    /// What the call does before it fails.
+    pub effect: Effect,
+    /// Whether the process dies with it: all further calls fail.
+    pub is_last: bool,
+}
+
+/// Is asked before each call whether that goes wrong.
+pub type Chance = Box<dyn FnMut(Op) -> Option<Mishap> + Send>;
+
+#[derive(Default)]
 pub(super) struct Faults {
     counts: BTreeMap<Op, u64>,
     steps: u64,
@@ -84,9 +99,20 @@ pub(super) struct Faults {
     misread: Option<u64>,
     dies_at: Option<u64>,
     is_dead: bool,
+    chance: Option<Chance>,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("faults", &self.faults).finish_non_exhaustive()
+    }
 }
 
 impl Faults {
+    pub(super) fn set_chance(&mut self, chance: Chance) {
+        self.chance = Some(chance);
+    }
+
     pub(super) fn add(&mut self, fault: Fault) {
         self.faults.push((self.count(fault.op) + fault.at, fault));
     }
@@ -138,6 +164,10 @@ impl Faults {
                 self.is_dead = true;
                 return (Effect::Whole, Some(died()));
             }
+        }
+        if let Some(mishap) = self.chance.as_mut().and_then(|chance| chance(op)) {
+            self.is_dead |= mishap.is_last;
+            return (mishap.effect, Some(mishap.error.into()));
         }
         let fault = (self.faults.iter()).find(|(from, fault)| {
             fault.op == op && (count == *from || (fault.forever && count > *from))

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::archive::{Archive, Archived, Change, EarlierRun, Growth, Part, Stretch, TurnRun};
+use crate::journal::Position;
+use crate::medium::{Directory, Medium};
+use crate::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
 use reenact_core::{ExecutionId, InstanceId, ShardId};
-use reenact_providers::archive::{
-    Archive, Archived, Change, EarlierRun, Growth, Part, Stretch, TurnRun,
-};
-use reenact_providers::journal::Position;
-use reenact_providers::medium::{Directory, Medium};
-use reenact_providers::{InstanceFilter, InstanceSummary, Place, ProviderError, StoredTurn};
 
 use super::disk::FakeDisk;
 
@@ -224,7 +222,7 @@ impl Stored {
     }
 }
 
-fn unavailable(error: reenact_providers::medium::MediumError) -> ProviderError {
+fn unavailable(error: crate::medium::MediumError) -> ProviderError {
     let reason = format!("the archive: {error}");
     ProviderError::Unavailable { reason, source: Some(Box::new(error)) }
 }
