@@ -146,8 +146,8 @@ impl<M: Medium> Journal<M> {
         end: Option<Position>,
     ) -> Result<Self, JournalError> {
         let head = match end {
-            Some(end) => Head::after(end, identity, epoch),
-            None => Head::first(identity, epoch),
+            Some(end) => Head::after(end, identity, epoch, medium.mark()),
+            None => Head::first(identity, epoch, medium.mark()),
         };
         let failed = |error| JournalError::of_medium(error, identity.shard, "begun");
         let size = options.first_segment_bytes.max(HEAD_BYTES);
@@ -287,7 +287,7 @@ impl<M: Medium> Journal<M> {
             Some(prepared) => Ok(prepared),
             None => self.medium.prepare(size).map(|spare| (spare, size)),
         };
-        let head = Head::after(self.end, self.identity, self.epoch);
+        let head = Head::after(self.end, self.identity, self.epoch, self.medium.mark());
         let open = prepared
             .and_then(|(spare, size)| OpenSegment::create(&*self.medium, spare, size, &head));
         self.open = open.map_err(|error| self.failed(error, "continued in a new segment"))?;

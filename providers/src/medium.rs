@@ -53,6 +53,12 @@ pub trait Medium: Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Names the claim in what is written under it. The same for as long as the claim stands; of a medium that is
+    /// not shared, always the same.
+    fn mark(&self) -> ClaimMark {
+        ClaimMark::default()
+    }
+
     /// Lets others claim it at once. Nothing more is written then. One that was lost is no error.
     ///
     /// # Errors
@@ -188,6 +194,10 @@ pub trait Segment: Debug + Send + 'static {
     /// `Refused`: nothing was written. `Unknown`: any part of it may be there.
     fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError>;
 }
+
+/// A random number that no other claim has; 0 where a medium is not shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClaimMark(pub [u8; 16]);
 
 /// What is known of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,6 +106,18 @@ pub fn names() -> Vec<&'static str> {
     scenarios::all().into_iter().map(|scenario| scenario.name).collect()
 }
 
+/// What the client of each scenario is answered without a crash.
+///
+/// # Errors
+/// When one of them goes wrong.
+pub fn answers() -> Result<Vec<(&'static str, Vec<String>)>, Failure> {
+    let answers = |scenario: Scenario| {
+        let run = Variant { scenario, hosts: scenario.hosts[0] }.baseline()?;
+        Ok((scenario.name, run.result.map(|outcome| outcome.answers).unwrap_or_default()))
+    };
+    scenarios::all().into_iter().map(answers).collect()
+}
+
 /// Runs a scenario with these crashes, and compares it with the run without. `say` gets the lines of its trace.
 /// `None` when there is no such scenario.
 pub fn repeat(

@@ -16,7 +16,7 @@ use super::port::{Etag, LeaseId, Metadata, Only, PortError, PortErrorKind};
 use super::random;
 use crate::journal::{segment_name, segment_number};
 use crate::limits::MAX_BLOCKS_PER_SEGMENT;
-use crate::medium::{Medium, MediumError, Segment, Standing};
+use crate::medium::{ClaimMark, Medium, MediumError, Segment, Standing};
 
 /// How often the newest segment is looked for while the owner before goes on to another.
 const MAX_LOOKS: u32 = 16;
@@ -36,6 +36,8 @@ pub struct BlobMedium {
 struct Held {
     /// Under which this process writes.
     lease: Option<LeaseId>,
+    /// Names the claim in the heads of its segments.
+    mark: ClaimMark,
     /// The etag of the checkpoint that was read or written last.
     checkpoint: Option<Etag>,
     /// The number of the one segment that may be begun next: what is there already was fenced, or
@@ -63,12 +65,14 @@ impl BlobMedium {
         let mut taken = None;
         for _ in 0..MAX_LOOKS {
             let Some((number, size)) = self.newest().await? else { return Ok(1) };
-            if taken == Some(number) {
+            let found = (number, size > 0);
+            if taken == Some(found) {
                 // One that was never begun is begun.
                 return Ok(if size == 0 { number } else { number + 1 });
             }
+            // Where it was empty, and has been begun since, whoever did so has its lease.
             self.take(&self.blob(&segment_name(number)), lease).await?;
-            taken = Some(number);
+            taken = Some(found);
         }
         Err(self.lost_race("its owner before does not stop"))
     }
@@ -143,8 +147,12 @@ impl Medium for BlobMedium {
             self.fence(&lease).await.map_err(PortError::into_medium_error)
         })?;
         let mut held = self.held();
-        (held.lease, held.next) = (Some(lease), next);
+        (held.lease, held.next, held.mark) = (Some(lease), next, random::mark());
         Ok(())
+    }
+
+    fn mark(&self) -> ClaimMark {
+        self.held().mark
     }
 
     fn give_up(&self) -> Result<(), MediumError> {

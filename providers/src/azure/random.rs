@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use super::port::LeaseId;
+use crate::medium::ClaimMark;
 
 /// A number that nobody else draws. No secret: the hashers of the standard library are seeded by the
 /// system.
@@ -28,6 +29,14 @@ pub(super) fn lease_id() -> LeaseId {
         0x8000 | low >> 48 & 0x3fff,
         low & 0xffff_ffff_ffff
     ))
+}
+
+/// One that no other claim has.
+pub(super) fn mark() -> ClaimMark {
+    let mut mark = [0; 16];
+    mark[..8].copy_from_slice(&number().to_le_bytes());
+    mark[8..].copy_from_slice(&number().to_le_bytes());
+    ClaimMark(mark)
 }
 
 /// Between half of a time and all of it, so that those who wait for the same do not come at once.

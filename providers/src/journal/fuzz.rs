@@ -14,7 +14,7 @@ use super::{
     Checkpoint, Commit, EntryRef, Identity, JournalError, JournalId, Position, Recovery, body,
     segment_name,
 };
-use crate::medium::Directory;
+use crate::medium::{ClaimMark, Directory};
 use crate::testkit::disk::FakeDisk;
 use crate::{Epoch, InstanceState, InstanceSummary, TurnRecord};
 
@@ -71,7 +71,7 @@ fn turn(bytes: &[u8]) -> TurnRecord {
 
 /// A segment of some records, and where each of them ends.
 fn segment(bodies: &[Vec<u8>], room: usize) -> (Vec<u8>, Vec<u64>) {
-    let (head, seed) = Head::first(IDENTITY, Epoch(1)).encode();
+    let (head, seed) = Head::first(IDENTITY, Epoch(1), ClaimMark::default()).encode();
     let mut stored = head.to_vec();
     let mut ends = Vec::new();
     for (index, bytes) in (0..).zip(bodies) {

@@ -5,6 +5,7 @@ use reenact_core::ShardId;
 use super::position::{HEAD_BYTES, Position};
 use super::{Identity, JournalError, JournalId, Location};
 use crate::Epoch;
+use crate::medium::ClaimMark;
 
 /// The format of segments that is written, and the newest that is read.
 const VERSION: u16 = 1;
@@ -16,7 +17,7 @@ const MAGIC: [u8; 8] = *b"reenactJ";
 const CHECKSUM_AT: usize = HEAD_BYTES as usize - 4;
 
 /// Where the last field of this version ends; from there to the checksum all is 0.
-const FIELDS_END: usize = 64;
+const FIELDS_END: usize = 80;
 
 /// The head of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +31,26 @@ pub(super) struct Head {
     pub(super) first_sequence: u64,
     /// The offset at which the last record of the segment before it ends. 0 in the first segment.
     pub(super) previous_end: u64,
+    /// Of the claim under which it is written. Two claims never write the same head, although all else in it may be
+    /// the same; nor the same record, whose checksum goes on from that of its head.
+    pub(super) mark: ClaimMark,
 }
 
 impl Head {
     /// The head of the first segment of a journal.
-    pub(super) const fn first(identity: Identity, epoch: Epoch) -> Self {
+    pub(super) const fn first(identity: Identity, epoch: Epoch, mark: ClaimMark) -> Self {
         let Position { segment, sequence, .. } = Position::START;
-        Self { identity, number: segment, epoch, first_sequence: sequence + 1, previous_end: 0 }
+        let (number, first_sequence) = (segment, sequence + 1);
+        Self { identity, number, epoch, first_sequence, previous_end: 0, mark }
     }
 
     /// The head of the segment after the one that `end` is in.
-    pub(super) const fn after(end: Position, identity: Identity, epoch: Epoch) -> Self {
+    pub(super) const fn after(
+        end: Position,
+        identity: Identity,
+        epoch: Epoch,
+        mark: ClaimMark,
+    ) -> Self {
         let Position { segment, offset, sequence } = end;
         Self {
             identity,
@@ -48,6 +58,7 @@ impl Head {
             epoch,
             first_sequence: sequence + 1,
             previous_end: offset,
+            mark,
         }
     }
 
@@ -66,7 +77,8 @@ impl Head {
         stored[32..40].copy_from_slice(&self.number.to_le_bytes());
         stored[40..48].copy_from_slice(&self.epoch.0.to_le_bytes());
         stored[48..56].copy_from_slice(&self.first_sequence.to_le_bytes());
-        stored[56..FIELDS_END].copy_from_slice(&self.previous_end.to_le_bytes());
+        stored[56..64].copy_from_slice(&self.previous_end.to_le_bytes());
+        stored[64..FIELDS_END].copy_from_slice(&self.mark.0);
         let checksum = crc32c::crc32c(&stored[..CHECKSUM_AT]);
         stored[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         (stored, checksum)
@@ -108,6 +120,7 @@ impl Head {
             epoch: Epoch(u64_at(stored, 40)),
             first_sequence: u64_at(stored, 48),
             previous_end: u64_at(stored, 56),
+            mark: ClaimMark(array_at(stored, 64)),
         };
         head.identity.check(identity, at)?;
         if head.number != number {

@@ -146,6 +146,63 @@ async fn a_segment_that_is_begun_after_the_next_owner_has_begun_its_own_is_none(
     a_zombie_changes_nothing(begins, 3).await;
 }
 
+/// Both would write the same head, and the one who comes too late must not take the other's for its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_another_owner_has_begun_with_the_same_epoch_is_not_taken_for_its_own() {
+    let hub = Hub::new(ONE_APPEND);
+    let slow = hub.port();
+    let first = hub.ground(&slow).open().await;
+    let mut has_stood = false;
+    slow.plan(move |seen| {
+        if is_journal(seen) && seen.operation == "append" && !has_stood {
+            has_stood = true;
+            return Some(Wrong::Waits);
+        }
+        silence(seen).filter(|_| has_stood)
+    });
+    let meanwhile = async {
+        until("the first is about to write a head", || slow.waiting() > 0).await;
+        let second = hub.begin(&hub.port(), Record::default()).await;
+        slow.go_on();
+        second
+    };
+    let (begun, mut second) = tokio::join!(first.acquire(ShardId(0), "first"), meanwhile);
+    assert!(begun.is_err(), "both have the shard: {begun:?}");
+    second.append(0, "a", InstanceState::Running).await;
+    second.record.check_histories(&second.provider).await;
+    drop(first);
+}
+
+/// A crash has left a segment without anything in it. One takes it, and stands still; another takes it and begins it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_was_empty_when_it_was_taken_is_taken_again_when_it_was_begun() {
+    let hub = Hub::new(ONE_APPEND);
+    let slow = hub.port();
+    let first = hub.ground(&slow).open().await;
+    hub.storage.create_append_blob("journal/0000/segment-000000000001").await.unwrap();
+    let (mut has_taken, mut has_stood) = (false, false);
+    slow.plan(move |seen| {
+        has_taken |= is_journal(seen) && seen.operation == "lease";
+        if has_taken && !has_stood && is_journal(seen) && seen.operation == "list" {
+            has_stood = true;
+            return Some(Wrong::Waits);
+        }
+        silence(seen).filter(|_| has_stood)
+    });
+    let meanwhile = async {
+        until("the first has taken it", || slow.waiting() > 0).await;
+        let second = hub.begin(&hub.port(), Record::default()).await;
+        slow.go_on();
+        second
+    };
+    let (begun, mut second) = tokio::join!(first.acquire(ShardId(0), "first"), meanwhile);
+    let fate = second.try_append(0, &Life::id(0, "a"), 0, InstanceState::Running).await;
+    let both = begun.is_ok() && fate == Fate::Acknowledged;
+    assert!(!both, "one has begun, and the other goes on: {begun:?}");
+    assert!(begun.is_ok() || fate == Fate::Acknowledged, "one of them has the shard: {begun:?}");
+    drop(first);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkpoint_that_arrives_after_one_of_the_next_owner_does_not_replace_it() {
     let checkpoints = |seen: &Seen<'_>| seen.operation == "put" && is_journal(seen);

@@ -27,8 +27,8 @@ pub(super) async fn outcome(
     }
     replays(play, scenario).await?;
     let mut effects: BTreeMap<String, usize> = BTreeMap::new();
-    for (what, _) in play.effects().all().keys() {
-        *effects.entry(what.clone()).or_default() += 1;
+    for (what, _) in play.effects().all() {
+        *effects.entry(what).or_default() += 1;
     }
     Ok(Outcome { answers, effects, instances })
 }

@@ -1,6 +1,6 @@
 //! What the client of a scenario does: it makes a call again until it knows that it counted.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -132,6 +132,16 @@ impl Play {
         }
     }
 
+    /// Waits for something that a look at the store shows.
+    pub(super) async fn until<F>(&self, look: impl Fn(Client) -> F)
+    where
+        F: Future<Output = bool>,
+    {
+        while !look(self.reader()).await {
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Waits until nothing is under way: no instance has anything to do but to wait for its clients.
     pub(super) async fn rest(&self) -> Result<(), String> {
         loop {
@@ -169,22 +179,68 @@ fn without_attempts(text: &str) -> String {
 fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Busy | ErrorKind::ShuttingDown | ErrorKind::Uncertain | ErrorKind::Store
+        ErrorKind::Busy
+            | ErrorKind::NotYet
+            | ErrorKind::ShuttingDown
+            | ErrorKind::Uncertain
+            | ErrorKind::Store
     )
 }
 
-/// What activities have done outside. Clones are the same.
+/// What activities have done outside, and what they find there. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Effects(Arc<Mutex<BTreeMap<(String, String), u64>>>);
+pub(crate) struct Effects(Arc<Mutex<Outside>>);
+
+#[derive(Default)]
+struct Outside {
+    /// What was done, and the key that it was done under.
+    done: BTreeSet<(String, String)>,
+    is_mended: bool,
+    left: Option<String>,
+}
 
 impl Effects {
     /// An activity does something.
     pub(super) fn happen(&self, ctx: &ActivityContext, what: impl Into<String>) {
-        *self.all().entry((what.into(), ctx.idempotency_key())).or_default() += 1;
+        self.outside().done.insert((what.into(), ctx.idempotency_key()));
     }
 
-    /// What was done, by its name and its key, and how often.
-    pub(super) fn all(&self) -> MutexGuard<'_, BTreeMap<(String, String), u64>> {
+    /// What was done, and the key of each.
+    pub(super) fn all(&self) -> BTreeSet<(String, String)> {
+        self.outside().done.clone()
+    }
+
+    /// The keys under which something was done.
+    pub(super) fn keys_of(&self, what: &str) -> BTreeSet<String> {
+        let outside = self.outside();
+        let of_it = outside.done.iter().filter(|(done, _)| done == what);
+        of_it.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// It does not matter whether this was done.
+    pub(super) fn forget(&self, what: &str) {
+        self.outside().done.retain(|(done, _)| done != what);
+    }
+
+    /// From now on what is fragile holds.
+    pub(super) fn mend(&self) {
+        self.outside().is_mended = true;
+    }
+
+    pub(super) fn is_mended(&self) -> bool {
+        self.outside().is_mended
+    }
+
+    /// An activity leaves a text for the client, in place of the one before.
+    pub(super) fn leave(&self, text: String) {
+        self.outside().left = Some(text);
+    }
+
+    pub(super) fn left(&self) -> Option<String> {
+        self.outside().left.clone()
+    }
+
+    fn outside(&self) -> MutexGuard<'_, Outside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

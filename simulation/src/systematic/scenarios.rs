@@ -1,8 +1,13 @@
 //! The scenarios: each is an orchestration or a few, and what their client does.
 
 mod activities;
+mod children;
+mod control;
+mod conversing;
 mod events;
+mod outside;
 mod timers;
+mod values;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,5 +34,15 @@ pub(super) struct Scenario {
 
 /// All of them.
 pub(super) fn all() -> Vec<Scenario> {
-    [activities::ALL, events::ALL, timers::ALL].concat()
+    [
+        activities::ALL,
+        timers::ALL,
+        events::ALL,
+        children::ALL,
+        conversing::ALL,
+        control::ALL,
+        values::ALL,
+        outside::ALL,
+    ]
+    .concat()
 }
