@@ -70,7 +70,7 @@ impl BlobMedium {
                 // One that was never begun is begun.
                 return Ok(if size == 0 { number } else { number + 1 });
             }
-            // Where it was empty, and has been begun since, whoever did so has its lease.
+            // Where it was empty and has been begun since, another process has its lease.
             self.take(&self.blob(&segment_name(number)), lease).await?;
             taken = Some(found);
         }
