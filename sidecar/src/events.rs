@@ -21,6 +21,11 @@ impl Encoded {
         self.0.clone()
     }
 
+    /// Its bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What it takes in memory, in bytes, about.
     pub(crate) fn held_bytes(&self) -> usize {
         size_of::<Self>() + self.0.len()

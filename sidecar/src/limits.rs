@@ -20,8 +20,24 @@ pub const MAX_ANSWER_PARTS: usize = 10_000;
 /// How long a stream of work is silent before a sign of life goes over it.
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 
-/// Number of events in a chunk of a history that is streamed.
+/// Most events in a chunk of a history that is streamed.
 pub const EVENTS_PER_CHUNK: usize = 500;
+
+/// Most bytes of the events in such a chunk; one event may have more.
+pub const BYTES_PER_CHUNK: usize = 1024 * 1024;
+
+/// Largest history, in bytes, that a question has with it where the worker can have it streamed.
+pub const MAX_SENT_HISTORY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a history from which on a worker may be unable to take a question: clients of gRPC take messages of 4 MiB, with
+/// what else is in them, unless they say otherwise.
+pub const LARGE_QUESTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// How long such a question waits when the stream has ended that it was sent over. Twice as long each time.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest of these pauses.
+pub const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// Number of instances on a page of a list, where the client does not say how many.
 pub const DEFAULT_PAGE: usize = 100;

@@ -10,6 +10,7 @@ mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,10 +21,11 @@ use self::waiting::Waiting;
 pub(crate) use self::wire::SentWork;
 use crate::decision::Decision;
 use crate::entities::{EntityDone, EntityWork};
+use crate::events::Encoded;
 use crate::failure::Failure;
 use crate::interpreter::{History, Run};
-use crate::limits::{DEFAULT_PLACES, MAX_WORKERS};
-use crate::proto::{GetWorkItemsRequest, OrchestratorResponse};
+use crate::limits::{DEFAULT_PLACES, FIRST_PAUSE, LARGE_QUESTION_BYTES, MAX_PAUSE, MAX_WORKERS};
+use crate::proto::{GetWorkItemsRequest, OrchestratorResponse, WorkerCapability};
 use crate::start::Trace;
 use crate::text::Text;
 
@@ -118,12 +120,16 @@ struct Open {
     /// Who has it.
     worker: Option<u64>,
     parts: Parts,
+    /// How often a stream has ended that it was sent over, where it is large.
+    broken: u32,
 }
 
 #[derive(Debug)]
 struct Worker {
     accepts: Accepts,
     places: [usize; 3],
+    /// Whether it can have a large history streamed.
+    takes_streams: bool,
     work: mpsc::UnboundedSender<SentWork>,
 }
 
@@ -154,7 +160,7 @@ impl Workers {
             let mut state = self.lock();
             let id = state.next_number();
             state.waiting.push(&work, id);
-            state.open.insert(id, Open { work, answer, worker: None, parts: Parts::default() });
+            state.open.insert(id, Open::new(work, answer));
             state.hand_out(&self.prefix);
             id
         };
@@ -184,8 +190,10 @@ impl Workers {
             places(request.max_concurrent_entity_work_items),
         ];
         let id = state.next_number();
+        let takes_streams =
+            request.capabilities.contains(&WorkerCapability::HistoryStreaming.into());
         let accepts = Accepts::of(request.work_item_filters);
-        state.workers.insert(id, Worker { accepts, places, work });
+        state.workers.insert(id, Worker { accepts, places, takes_streams, work });
         state.hand_out(&self.prefix);
         drop(state);
         Ok((Connected { workers: self.clone(), id }, received))
@@ -221,6 +229,21 @@ impl Workers {
         self.find(is_it).map(|id| token(&self.prefix, id))
     }
 
+    /// What comes before the question of an execution, if it asks: the worker has it streamed.
+    pub(crate) fn past_of_question(
+        &self,
+        instance: &str,
+        execution: Option<&str>,
+    ) -> Option<Vec<Encoded>> {
+        let state = self.lock();
+        state.open.values().find_map(|open| match &open.work {
+            Work::Decide(Asked { run, history }) => (run.instance() == instance
+                && execution.is_none_or(|execution| execution == run.execution()))
+            .then(|| history.past.clone()),
+            Work::Act(_) | Work::Operate(_) => None,
+        })
+    }
+
     /// Keeps a part of an answer. Returns the whole answer with the last.
     pub(crate) fn gather(
         &self,
@@ -249,6 +272,16 @@ impl Workers {
             state.hand_out(&self.prefix);
         }
         Ok(())
+    }
+
+    /// Work that was held back waits for workers, unless nobody wants it any more.
+    fn wait_again(&self, id: u64) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(open) = state.open.get(&id) {
+            state.waiting.push_first(&open.work, id);
+            state.hand_out(&self.prefix);
+        }
     }
 
     /// Ends the streams of all workers.
@@ -313,7 +346,8 @@ impl State {
         let places = &mut worker.places[open.work.kind() as usize];
         *places = places.saturating_sub(1);
         // A worker whose stream has ended is about to be removed, with all that it has.
-        let _ = worker.work.send(SentWork::new(&open.work, token(prefix, number)));
+        let token = token(prefix, number);
+        let _ = worker.work.send(SentWork::new(&open.work, token, worker.takes_streams));
     }
 
     /// Takes out work that is answered, or that nobody wants any more.
@@ -324,6 +358,32 @@ impl State {
             None => self.waiting.remove(&open.work, id),
         }
         Some(open)
+    }
+}
+
+impl Open {
+    fn new(work: Work, answer: oneshot::Sender<Answer>) -> Self {
+        Self { work, answer, worker: None, parts: Parts::default(), broken: 0 }
+    }
+
+    /// How long it is held back when the stream has ended that it was sent over. A question that is too large for the client
+    /// of a worker ends its stream each time, with all other work on it: so it comes ever less often.
+    fn pause(&mut self, was_streamed: bool) -> Option<Duration> {
+        let Work::Decide(Asked { run, history }) = &self.work else { return None };
+        let bytes = history.bytes();
+        if was_streamed || bytes < LARGE_QUESTION_BYTES {
+            return None;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.broken)).min(MAX_PAUSE);
+        self.broken += 1;
+        tracing::warn!(
+            target: "reenact::sidecar",
+            instance = run.instance(),
+            bytes,
+            streams_ended = self.broken,
+            "the stream of a worker has ended after it was sent a large question; if its client takes no messages of this size (4 MiB, unless it says otherwise), let it take larger ones, or let the orchestration continue as new"
+        );
+        Some(pause)
     }
 }
 
@@ -372,7 +432,8 @@ impl Drop for Connected {
     fn drop(&mut self) {
         let mut state = self.workers.lock();
         let state = &mut *state;
-        state.workers.remove(&self.id);
+        let takes_streams =
+            state.workers.remove(&self.id).is_some_and(|worker| worker.takes_streams);
         let mut left: Vec<_> =
             state.open.iter_mut().filter(|(_, open)| open.worker == Some(self.id)).collect();
         // The oldest goes first again.
@@ -380,9 +441,26 @@ impl Drop for Connected {
         for (id, open) in left {
             open.worker = None;
             open.parts = Parts::default();
-            state.waiting.push_first(&open.work, *id);
+            let pause = open.pause(takes_streams).and_then(|pause| self.wait_for(*id, pause));
+            if pause.is_none() {
+                state.waiting.push_first(&open.work, *id);
+            }
         }
         state.hand_out(&self.workers.prefix);
+    }
+}
+
+impl Connected {
+    /// Lets work wait for others after a while. Without a runtime, nothing happens.
+    fn wait_for(&self, id: u64, pause: Duration) -> Option<()> {
+        let workers = Arc::downgrade(&self.workers);
+        tokio::runtime::Handle::try_current().ok()?.spawn(async move {
+            tokio::time::sleep(pause).await;
+            if let Some(workers) = workers.upgrade() {
+                workers.wait_again(id);
+            }
+        });
+        Some(())
     }
 }
 

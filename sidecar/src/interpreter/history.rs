@@ -44,6 +44,22 @@ pub(crate) struct History {
     pub(crate) span: Option<Span>,
 }
 
+impl History {
+    /// The bytes of what the worker has answered before.
+    pub(crate) fn past_bytes(&self) -> usize {
+        bytes_of(&self.past)
+    }
+
+    /// The bytes of all events.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.past) + bytes_of(&self.new)
+    }
+}
+
+fn bytes_of(events: &[Encoded]) -> usize {
+    events.iter().map(Encoded::len).sum()
+}
+
 impl Run {
     pub(super) fn new(name: &Name, start: &Start, ctx: &OrchestrationContext) -> Self {
         let (instance, execution) = (ctx.instance_id(), execution_of(ctx));

@@ -13,7 +13,7 @@ use crate::events::{Encoded, event, timestamp_of};
 use crate::instances::{
     RewindError, encoded, ended, in_order, now, pauses, restart, rewind, terminate,
 };
-use crate::limits::EVENTS_PER_CHUNK;
+use crate::limits::{BYTES_PER_CHUNK, EVENTS_PER_CHUNK};
 use crate::names::RESUMED;
 use crate::proto::{self, HistoryEventEventType as Kind, OrchestrationStatus};
 use crate::sidecar::HistoryError;
@@ -247,6 +247,13 @@ impl Hub {
         request: proto::StreamInstanceHistoryRequest,
     ) -> Result<Chunks, Status> {
         let id = id_of(&request.instance_id)?;
+        if request.for_work_item_processing {
+            let execution = request.execution_id.as_deref();
+            let past = self.shared.workers.past_of_question(id.as_str(), execution);
+            if let Some(past) = past {
+                return Ok(in_chunks(past));
+            }
+        }
         let status = self.client.get_status(&id).await.map_err(status_of)?;
         let mut events = self.events(&status).await?;
         if !request.for_work_item_processing {
@@ -254,15 +261,7 @@ impl Hub {
             events = in_order(events, pauses);
             events.extend(self.end_of(&status).await?);
         }
-        let chunks: Vec<_> = events
-            .chunks(EVENTS_PER_CHUNK)
-            .map(|chunk| {
-                let events = chunk.iter().map(Encoded::decode).collect::<Result<_, _>>();
-                let events = events.map_err(|why| Status::internal(why.to_string()))?;
-                Ok(proto::HistoryChunk { events })
-            })
-            .collect();
-        Ok(stream::iter(chunks).boxed())
+        Ok(in_chunks(events))
     }
 
     async fn events(&self, status: &InstanceStatus) -> Result<Vec<Encoded>, Status> {
@@ -292,6 +291,28 @@ impl Hub {
         events.push(Encoded::from(&ended(status)));
         Ok(events)
     }
+}
+
+/// A history, in messages that every client can take.
+fn in_chunks(events: Vec<Encoded>) -> Chunks {
+    let mut events = events.into_iter().peekable();
+    let chunks = std::iter::from_fn(move || {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while let Some(event) = events.next_if(|event| {
+            let fits = chunk.len() < EVENTS_PER_CHUNK && bytes + event.len() <= BYTES_PER_CHUNK;
+            fits || chunk.is_empty()
+        }) {
+            bytes += event.len();
+            chunk.push(event.decode());
+        }
+        let decoded = chunk.into_iter().collect::<Result<Vec<_>, _>>();
+        match decoded {
+            Ok(events) if events.is_empty() => None,
+            Ok(events) => Some(Ok(proto::HistoryChunk { events })),
+            Err(why) => Some(Err(Status::internal(why.to_string()))),
+        }
+    });
+    stream::iter(chunks).boxed()
 }
 
 /// What comes to an instance that has ended has no effect, as clients of the protocol expect.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{ActivityWork, Asked, OperationWork, Work};
 use crate::events::Encoded;
+use crate::limits::MAX_SENT_HISTORY_BYTES;
 use crate::proto::{
     ActivityRequest, EntityOperationSignaledEvent, EntityRequest, HealthPing, HistoryEvent,
     HistoryEventEventType, OrchestrationInstance, OrchestrationTraceContext,
@@ -48,14 +49,17 @@ struct SentQuestion {
     new_events: Vec<Bytes>,
     #[prost(message, optional, tag = "5")]
     entity_parameters: Option<OrchestratorEntityParameters>,
+    #[prost(bool, tag = "6")]
+    requires_history_streaming: bool,
     #[prost(message, optional, tag = "8")]
     trace: Option<OrchestrationTraceContext>,
 }
 
 impl SentWork {
-    pub(super) fn new(work: &Work, completion_token: String) -> Self {
+    /// `takes_streams`: whether the worker can have a large history streamed.
+    pub(super) fn new(work: &Work, completion_token: String, takes_streams: bool) -> Self {
         let request = match work {
-            Work::Decide(asked) => Request::Orchestrator(question(asked)),
+            Work::Decide(asked) => Request::Orchestrator(question(asked, takes_streams)),
             Work::Act(work) => Request::Activity(activity(work)),
             Work::Operate(work) => Request::Entity(operation(work)),
         };
@@ -68,7 +72,8 @@ impl SentWork {
     }
 }
 
-fn question(Asked { run, history }: &Asked) -> SentQuestion {
+fn question(Asked { run, history }: &Asked, takes_streams: bool) -> SentQuestion {
+    let is_streamed = takes_streams && history.past_bytes() > MAX_SENT_HISTORY_BYTES;
     let bytes = |events: &[Encoded]| events.iter().map(Encoded::bytes).collect();
     let trace = history.span.as_ref().map(|span| OrchestrationTraceContext {
         span_id: Some(span.id.clone()),
@@ -77,9 +82,10 @@ fn question(Asked { run, history }: &Asked) -> SentQuestion {
     SentQuestion {
         instance_id: run.instance().to_owned(),
         execution_id: Some(run.execution().to_owned()),
-        past_events: bytes(&history.past),
+        past_events: if is_streamed { Vec::new() } else { bytes(&history.past) },
         new_events: bytes(&history.new),
         entity_parameters: Some(OrchestratorEntityParameters::default()),
+        requires_history_streaming: is_streamed,
         trace,
     }
 }

@@ -6,6 +6,7 @@ mod crashes;
 mod entities;
 mod hub;
 mod instances;
+mod large;
 mod orchestrations;
 mod support;
 mod work;

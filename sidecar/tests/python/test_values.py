@@ -3,6 +3,7 @@
 import json
 
 from durabletask import task
+from durabletask.grpc_options import GrpcChannelOptions
 from durabletask.payload.store import LargePayloadStorageOptions, PayloadStore
 from durabletask import client
 
@@ -70,19 +71,20 @@ class Values(Case):
         self.assertEqual(self.completed(self.wait(instance_id)), LARGE)
 
     def test_a_history_larger_than_one_message(self):
-        # Messages of gRPC are 4 MiB at most where nobody has set another limit.
+        # Messages of gRPC are 4 MiB at most where nobody has set another limit, as this worker has.
         def make(_, letter):
             return letter * 300_000
 
         def collect(ctx, _):
             total = 0
-            for letter in "abcdefghijkl":
+            for letter in "abcdefghijklmnopqr":
                 text = yield ctx.call_activity(make, input=letter)
                 total += len(text)
             return total
 
-        self.worker([collect], [make])
-        self.assertEqual(self.output_of(collect), 12 * 300_000)
+        limits = GrpcChannelOptions(max_receive_message_length=64 * 1024 * 1024)
+        self.worker([collect], [make], channel_options=limits)
+        self.assertEqual(self.output_of(collect), 18 * 300_000)
 
     def test_large_outputs_of_a_termination(self):
         def forever(ctx, _):
