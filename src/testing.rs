@@ -63,6 +63,6 @@ pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
 pub mod simulation {
     pub use super::scenario::{
         Counted, CrashPoint, Dice, Fault, FaultKind, Ground, Moment, Plan, Points, ScenarioStore,
-        Simulated, Site, View, World, WorldStore, simulate,
+        Simulated, Site, View, Witness, Witnessed, World, WorldStore, simulate,
     };
 }

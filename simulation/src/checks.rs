@@ -60,7 +60,7 @@ impl Check {
             Self::Journal => journal::run(seed),
             Self::Values => values::run(seed),
             Self::Poison => poison::run(seed),
-            Self::Simulation => run_seed(seed, None, false).result,
+            Self::Simulation => run_seed(seed, None, false).result.map(drop),
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);

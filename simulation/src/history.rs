@@ -1,50 +1,197 @@
-//! Checks of the log of an instance that has come to rest.
+//! Checks of the log of an execution, as it grows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use reenact::core::{
+    CorrelationId, Event, EventKey, NotTaken, RecordedTurn, RequestEvent, StreamEvent,
+};
 use reenact::testing::simulation::World;
-use reenact::{Client, Event};
+use reenact::{Client, Timestamp};
 
+use crate::marks::{self, Marks};
 use crate::overdue;
 
-/// Each completion is of something that was scheduled, and the only one of it; no timer has fired early, by the time
-/// of the log.
+/// The log of one execution, and what is open in it.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// Its turns as they were stored.
+    pub(crate) turns: Vec<Arc<[u8]>>,
+    began: Option<Timestamp>,
+    at: Option<Timestamp>,
+    scheduled: BTreeSet<CorrelationId>,
+    completed: BTreeSet<CorrelationId>,
+    timers: BTreeMap<CorrelationId, Timestamp>,
+    /// Updates that the execution before has not answered.
+    carried: BTreeSet<EventKey>,
+    is_suspended: bool,
+    is_locked: bool,
+    locks: BTreeSet<CorrelationId>,
+    held: BTreeSet<CorrelationId>,
+}
+
+impl Log {
+    /// Takes the next turn. Each completion is of something that was scheduled, and the only one of it; no timer fires
+    /// early, by the time of the log; time never goes back. `begins` says whether it came with the first turn of an
+    /// execution that goes on for another one.
+    pub(crate) fn take(
+        &mut self,
+        turn: &RecordedTurn,
+        begins: bool,
+        marks: &mut Marks,
+    ) -> Result<(), String> {
+        self.passes(turn.at)?;
+        let comes = |event: &Event| event.is_input() && !matches!(event, Event::ExecutionResumed);
+        if self.is_suspended && turn.events.iter().any(comes) {
+            marks.insert(marks::EVENT_WHILE_SUSPENDED);
+        }
+        let begins = begins && *self.began.get_or_insert(turn.at) == turn.at;
+        for event in &*turn.events {
+            self.check(event, turn.at)?;
+            self.mark(event, marks);
+            if begins {
+                self.begin(event, marks);
+            }
+        }
+        mark_race(&turn.events, marks);
+        Ok(())
+    }
+
+    fn passes(&mut self, at: Timestamp) -> Result<(), String> {
+        match self.at.replace(at) {
+            Some(before) if at < before => {
+                Err(format!("the time of a turn, {at}, is before the one before it, {before}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&mut self, event: &Event, at: Timestamp) -> Result<(), String> {
+        match event {
+            Event::TaskScheduled { id, .. } | Event::ChildScheduled { id, .. }
+                if !self.scheduled.insert(*id) =>
+            {
+                Err(format!("{id:?} was scheduled twice"))
+            }
+            Event::TaskCompleted { id, .. }
+            | Event::TaskFailed { id, .. }
+            | Event::ChildCompleted { id, .. }
+            | Event::ChildFailed { id, .. }
+                if !self.completed.insert(*id) || !self.scheduled.contains(id) =>
+            {
+                Err(format!("{id:?} has ended twice, or was never scheduled"))
+            }
+            Event::TimerCreated { id, fire_at } => {
+                self.timers.insert(*id, *fire_at);
+                Ok(())
+            }
+            Event::TimerFired { id } => match self.timers.remove(id) {
+                Some(fire_at) if fire_at <= at => Ok(()),
+                Some(fire_at) => Err(format!("a timer for {fire_at} has fired at {at}")),
+                None => Err(format!("timer {id:?} has fired twice, or was never set")),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// What is seen in any turn.
+    fn mark(&mut self, event: &Event, marks: &mut Marks) {
+        let mark = match event {
+            Event::ExecutionContinued { .. } => marks::CONTINUED,
+            Event::TaskAttemptFailed { .. } => marks::ATTEMPT_FAILED,
+            Event::TaskStarted { .. } => marks::HOST_DIED_OF_IT,
+            Event::ExecutionSuspended { .. } => {
+                self.is_suspended = true;
+                marks::SUSPENDED
+            }
+            Event::ExecutionRewound { .. } => marks::REWOUND,
+            Event::ExecutionParked { .. } => marks::PARKED_FOR_CODE,
+            Event::ExecutionUnparked => marks::UNPARKED,
+            Event::Streamed(StreamEvent::TaskEmitted { attempt, .. }) if *attempt > 1 => {
+                marks::ATTEMPTS_EMITTED
+            }
+            Event::ExecutionResumed => {
+                self.is_suspended = false;
+                return;
+            }
+            Event::ExecutionCancelled { .. } | Event::ExecutionTerminated { .. }
+                if !self.locks.is_empty() =>
+            {
+                marks::LOCK_OF_STOPPED
+            }
+            Event::ExecutionCancelled { .. } => marks::CANCEL_ENDED,
+            Event::ExecutionTerminated { .. } => marks::TERMINATED,
+            Event::ChildCancelRequested { .. } => marks::CHILD_CANCELLED,
+            Event::MessageRefused { why: NotTaken::Finished, .. } => marks::MESSAGE_FINISHED,
+            Event::UpdateAnswered { key, .. } if self.carried.remove(key) => marks::UPDATE_CARRIED,
+            Event::ValuePublished { name, value } if name.as_str() == "@lock" => {
+                self.is_locked = value.is_some();
+                return;
+            }
+            Event::ExternalRaised { name, .. } if self.is_locked && name.as_str() == "@op" => {
+                marks::LOCK_WAITED
+            }
+            Event::Request(request) => return self.mark_request(request, marks),
+            _ => return,
+        };
+        marks.insert(mark);
+    }
+
+    fn mark_request(&mut self, request: &RequestEvent, marks: &mut Marks) {
+        match request {
+            RequestEvent::LockAsked { id, lock, .. } => {
+                self.locks.insert(*lock);
+                self.held.insert(*id);
+            }
+            RequestEvent::Returned { id, .. } => {
+                self.held.remove(id);
+            }
+            RequestEvent::LockReleased { lock } => {
+                self.locks.remove(lock);
+                if !self.held.is_empty() {
+                    marks.insert(marks::LOCK_GIVEN_UP);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// With what an execution begins that goes on for another one.
+    fn begin(&mut self, event: &Event, marks: &mut Marks) {
+        match event {
+            Event::ExternalRaised { key, .. } => {
+                marks.insert(marks::CONTINUED_WITH_EVENTS);
+                self.carried.extend(key.clone());
+            }
+            Event::EventKeysCarried { .. } => {
+                marks.insert(marks::CONTINUED_WITH_KEYS);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The same checks of the newest execution of an instance, as it is stored.
 pub(crate) async fn check(world: &World, id: &str) -> Result<(), String> {
     let client = Client::read_only(world.store());
     let history = client.history(id).await.map_err(|error| format!("no history: {error}"))?;
     overdue::check(&history)?;
-    let (mut scheduled, mut completed) = (BTreeSet::new(), BTreeSet::new());
-    let mut timers = BTreeMap::new();
-    let mut before = None;
-    for event in history.events() {
-        if before.is_some_and(|before| event.at < before) {
-            return Err(format!(
-                "the time of event {} is before the one before it",
-                event.position
-            ));
-        }
-        before = Some(event.at);
-        match event.event {
-            Event::TaskScheduled { id, .. } if !scheduled.insert(*id) => {
-                return Err(format!("{id:?} was scheduled twice"));
-            }
-            Event::TaskCompleted { id, .. }
-                if !completed.insert(*id) || !scheduled.contains(id) =>
-            {
-                return Err(format!("{id:?} has completed twice, or was never scheduled"));
-            }
-            Event::TimerCreated { id, fire_at } => {
-                timers.insert(*id, *fire_at);
-            }
-            Event::TimerFired { id } => match timers.remove(id) {
-                Some(fire_at) if fire_at <= event.at => {}
-                Some(fire_at) => {
-                    return Err(format!("a timer for {fire_at} has fired at {}", event.at));
-                }
-                None => return Err(format!("timer {id:?} has fired twice, or was never set")),
-            },
-            _ => {}
-        }
+    let mut log = Log::default();
+    history.events().try_for_each(|event| {
+        log.passes(event.at)?;
+        log.check(event.event, event.at)
+    })
+}
+
+/// An activity and its time limit: which one of them was called off.
+fn mark_race(events: &[Event], marks: &mut Marks) {
+    let has = |is: fn(&Event) -> bool| events.iter().any(is);
+    let fired = has(|event| matches!(event, Event::TimerFired { .. }));
+    let ended = has(|event| matches!(event, Event::TaskCompleted { .. }));
+    if fired && has(|event| matches!(event, Event::TaskCancelRequested { .. })) {
+        marks.insert(marks::TIMER_WON);
     }
-    Ok(())
+    if ended && has(|event| matches!(event, Event::TimerCancelled { .. })) {
+        marks.insert(marks::TASK_WON);
+    }
 }

@@ -6,8 +6,11 @@
 
 pub mod checks;
 mod clients;
+mod durable;
 mod history;
+mod marks;
 mod overdue;
+mod secrets;
 pub mod systematic;
 mod workload;
 #[cfg(reenact_zoo)]
@@ -17,10 +20,12 @@ use std::collections::BTreeSet;
 
 use reenact::testing::simulation::{Fault, Plan, ScenarioStore, Simulated, simulate};
 
-use crate::workload::Effects;
+use crate::workload::Hosts;
 
-/// The outcome of one seed.
-pub type Outcome = Simulated<Result<(), String>>;
+pub use crate::marks::{MARKS, Marks};
+
+/// The outcome of one seed: what it has seen, or what is wrong.
+pub type Outcome = Simulated<Result<Marks, String>>;
 
 /// The stores that seeds have, in turn.
 pub const STORES: [ScenarioStore; 2] = [ScenarioStore::Memory, ScenarioStore::Directory];
@@ -43,12 +48,16 @@ pub fn run_seed_on(
     keeps_lines: bool,
 ) -> Outcome {
     let plan = Plan { only, keeps_lines, store, ..Plan::new(seed) };
-    let effects = Effects::of_new_run();
-    let of_host = effects.clone();
+    let hosts = Hosts::of_seed(seed);
+    let of_host = hosts.clone();
     let build = move |dice: &_| workload::host(dice, &of_host);
-    let mut outcome = simulate(&plan, build, |world| clients::play(world, effects));
+    let run = || simulate(&plan, build, |world| clients::play(world, hosts, store));
+    let (mut outcome, found) = secrets::Secrets::watch(run);
     if let Some(damage) = outcome.damage.take() {
         outcome.result = Err(format!("the store is damaged: {damage}"));
+    }
+    if let (Ok(_), Some(found)) = (&outcome.result, found) {
+        outcome.result = Err(format!("a payload is in the log of the program: {found}"));
     }
     outcome
 }

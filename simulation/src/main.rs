@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use reenact::testing::simulation::{Fault, FaultKind, ScenarioStore};
-use reenact_simulation::{run_seed_on, store_of, systematic};
+use reenact_simulation::{MARKS, run_seed_on, store_of, systematic};
 
 const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--store memory|directory] \
      [--faults crash:3,twice:0] [--trace] [--keep-going]\n\
      reenact-simulation --systematic [--scenario NAME] [--twice [N]]\n\
      reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
 
-/// From this number of seeds on, each kind of fault must have happened.
+/// From this number of seeds on, each kind of fault must have happened, and each mark must have been seen.
 const ENOUGH_SEEDS: u64 = 500;
 
 struct Arguments {
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     };
     let (began, mut failed, mut calls) = (Instant::now(), 0_u64, 0_u64);
     let mut fired: BTreeMap<FaultKind, u64> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     let mut digest = 0_u64;
     for seed in arguments.first..arguments.first + arguments.seeds {
         let store = arguments.store.unwrap_or(store_of(seed));
@@ -59,13 +60,16 @@ fn main() -> ExitCode {
                 faults.join(",")
             );
         }
-        if let Err(wrong) = outcome.result {
-            failed += 1;
-            println!(
-                "seed {seed} on {store} fails: {wrong}\n  repeat it with: cargo run -p reenact-simulation -- --store {store} --seed {seed}"
-            );
-            if !arguments.keep_going {
-                break;
+        match outcome.result {
+            Ok(marks) => marks.into_iter().for_each(|mark| *seen.entry(mark).or_default() += 1),
+            Err(wrong) => {
+                failed += 1;
+                println!(
+                    "seed {seed} on {store} fails: {wrong}\n  repeat it with: cargo run -p reenact-simulation -- --store {store} --seed {seed}"
+                );
+                if !arguments.keep_going {
+                    break;
+                }
             }
         }
     }
@@ -78,9 +82,16 @@ fn main() -> ExitCode {
     for (kind, times) in &fired {
         println!("  {kind}: {times}");
     }
+    for mark in MARKS {
+        println!("  {mark}: {} seeds", seen.get(mark).unwrap_or(&0));
+    }
+    let unseen: Vec<_> = MARKS.iter().filter(|mark| !seen.contains_key(*mark)).collect();
     let all_can_happen = arguments.only.is_none() && arguments.store.is_none();
-    if all_can_happen && arguments.seeds >= ENOUGH_SEEDS && !missing.is_empty() {
-        println!("these faults have never happened: {missing:?}");
+    if all_can_happen
+        && arguments.seeds >= ENOUGH_SEEDS
+        && !(missing.is_empty() && unseen.is_empty())
+    {
+        println!("these have never happened: {missing:?} {unseen:?}");
         return ExitCode::FAILURE;
     }
     if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }

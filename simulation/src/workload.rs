@@ -3,22 +3,32 @@
 
 mod code;
 mod host;
+mod ledger;
 mod oracle;
 mod program;
+mod stream;
 
 use reenact::UpdateName;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::code::run_program;
-pub(crate) use self::host::{Effects, host};
-pub(crate) use self::oracle::{check, check_answer};
-pub(crate) use self::program::{Program, Step};
+pub(crate) use self::host::{Hosts, host};
+pub(crate) use self::ledger::Ledger;
+pub(crate) use self::oracle::{Entries, check, check_answer, check_messages};
+pub(crate) use self::program::{Entry, Fate, Played, Program, Step, programs};
+pub(crate) use self::stream::check_items;
 
 /// Stands in each payload, and must not be in any error.
 pub(crate) const CANARY: &str = "canary-5e1f";
 
 /// The names of the events that programs wait for.
 pub(crate) const EVENTS: [&str; 2] = ["left", "right"];
+
+/// The name of the event that programs raise on each other.
+pub(crate) const MESSAGE: &str = "message";
+
+/// The keys of the ledgers.
+pub(crate) const LEDGERS: [&str; 2] = ["east", "west"];
 
 /// The update that programs take; the request is its number.
 pub(crate) const ASK: UpdateName<u64, Answer, Answer> = UpdateName::new("ask");
@@ -35,6 +45,21 @@ pub(crate) struct Answer {
     pub(crate) place: usize,
 }
 
+/// The stream of a program.
+pub(crate) const ITEMS: &str = "items";
+
+/// The activity that fails until a client has mended it.
+pub(crate) const FRAGILE: &str = "fragile";
+
+/// An item of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    /// The number of the step that emits it.
+    pub(crate) step: u64,
+    /// Its place among those of the step.
+    pub(crate) index: u64,
+}
+
 /// What a client knows of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
@@ -42,6 +67,17 @@ pub(crate) enum Answered {
     Refused(Answer),
     /// No program drops one.
     Dropped,
+    /// The program has ended before.
+    Never,
+}
+
+/// What a program sends to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Message {
+    /// The number of the program that sends it.
+    pub(crate) from: usize,
+    /// Its number among those from there.
+    pub(crate) number: u64,
 }
 
 /// The result of a step.
@@ -63,6 +99,15 @@ pub(crate) enum Out {
     Children(Vec<Vec<Out>>),
     /// A random value was drawn: whether it was the same when it was looked at again.
     Drawn(bool),
-    /// A value was published, or an attribute set.
+    /// A value was published, an attribute set, or a signal sent.
     Shown,
+    /// A message has come from another program.
+    Received(Message),
+    /// A message was sent: whether the other program was there to take it.
+    Sent(bool),
+    /// A ledger has done an operation, in this place.
+    Entered(usize),
+    /// Cents were moved from one ledger to another, which did it in these places; `None` when there was too little.
+    /// Whether the two did nothing else meanwhile.
+    Moved { places: Option<(usize, usize)>, is_alone: bool },
 }

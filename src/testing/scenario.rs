@@ -13,6 +13,7 @@ mod site;
 mod steps;
 mod store;
 mod trace;
+mod witness;
 mod world;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use self::plan::{Plan, ScenarioStore, Simulated};
 pub use self::points::{Counted, CrashPoint, Moment, Points};
 pub use self::site::Site;
 pub use self::store::{Ground, View, WorldStore};
+pub use self::witness::{Witness, Witnessed};
 pub use self::world::{World, simulate};
 
 /// The environment variable that repeats one run of a [`Scenario`].

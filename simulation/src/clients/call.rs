@@ -3,21 +3,24 @@
 use std::future::Future;
 use std::time::Duration;
 
-use reenact::testing::simulation::World;
-use reenact::{Client, Error, ErrorKind, UpdateError};
+use reenact::{Client, EntityError, Error, ErrorKind, NoRefusal, UpdateError};
 use tokio::time::{sleep, timeout};
 
+use super::Run;
 use crate::workload::{Answer, Answered, CANARY};
 
 /// How long a client waits for the answer to one call, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The shortest time between two tries.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// How often a client tries a call.
-const TRIES: u32 = 200;
+pub(super) const TRIES: u32 = 200;
 
 /// Makes a call until it has its answer, or an error that says that it has counted before.
 pub(super) async fn insist<F>(
-    world: &World,
+    run: &Run,
     what: &str,
     call: impl Fn(Client) -> F,
     is_done: impl Fn(&Error) -> bool,
@@ -34,12 +37,12 @@ where
             }
         }
     };
-    insist_for(world, what, call).await
+    insist_for(run, what, call).await
 }
 
 /// Makes a call until it has its answer, as a program should that does not know whether it counted.
 pub(super) async fn insist_for<F, T>(
-    world: &World,
+    run: &Run,
     what: &str,
     call: impl Fn(Client) -> F,
 ) -> Result<T, String>
@@ -47,7 +50,7 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     for _ in 0..TRIES {
-        match timeout(PATIENCE, call(world.client())).await {
+        match timeout(PATIENCE, call(run.world.client())).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
                 let text = format!("{error} / {error:?}");
@@ -60,7 +63,8 @@ where
             }
             Err(_) => {}
         }
-        sleep(Duration::from_millis(100 + world.dice().below("again", 900))).await;
+        sleep(AGAIN).await;
+        run.pause("again", 900).await;
     }
     Err(format!("{what}: no answer after {TRIES} tries"))
 }
@@ -75,10 +79,27 @@ pub(super) fn answered(result: Result<Answer, UpdateError<Answer>>) -> Result<An
     }
 }
 
+/// Why an operation of an entity has no answer, which has none to refuse it with.
+pub(super) fn not_answered(error: EntityError<NoRefusal>) -> Error {
+    match error {
+        EntityError::Refused(never) => match never {},
+        EntityError::Failed(failure) => Error::EntityFailed(failure),
+        EntityError::Call(error) => error,
+        // A kind of error that this does not know passes for one that ends the run.
+        _ => Error::NotShared,
+    }
+}
+
 /// Whether the same call may succeed later.
-fn may_pass(error: &Error) -> bool {
+pub(super) fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Busy | ErrorKind::ShuttingDown | ErrorKind::Uncertain | ErrorKind::Store
+        ErrorKind::Busy
+            | ErrorKind::ShuttingDown
+            | ErrorKind::Uncertain
+            | ErrorKind::Store
+            // On a host with older code. If it stays so, it is not at rest in the end.
+            | ErrorKind::Parked
+            | ErrorKind::NotRegistered
     )
 }

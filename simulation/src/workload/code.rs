@@ -3,9 +3,14 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use reenact::EntityCallError;
 use reenact::prelude::*;
 
-use super::{ASK, Answer, CANARY, EVENTS, MARKED, Out, Program, Step};
+use super::program::Entry;
+use super::{
+    ASK, Answer, CANARY, EVENTS, FRAGILE, ITEMS, Item, LEDGERS, Ledger, MARKED, MESSAGE, Message,
+    Out, Program, Step,
+};
 
 thread_local! {
     /// What a side effect draws from: another value each time, and the same ones in each run of a seed.
@@ -23,7 +28,7 @@ fn draw() -> u64 {
 }
 
 /// An activity that is tried until it succeeds.
-fn named(name: &'static str) -> NamedActivity<'static> {
+pub(super) fn named(name: &'static str) -> NamedActivity<'static> {
     let retry = RetryPolicy::new(1_000)
         .first_delay(Duration::from_millis(100))
         .max_delay(Duration::from_secs(5));
@@ -34,13 +39,39 @@ fn named(name: &'static str) -> NamedActivity<'static> {
 type Call = DurableFuture<Result<u64, ActivityError>>;
 
 /// Runs a program, and returns what has come out of its steps.
-#[orchestration]
+#[orchestration(name = "run_program", version = "1.0.0")]
+pub(crate) async fn run_program_v1(
+    ctx: OrchestrationContext,
+    program: Program,
+) -> Result<Vec<Out>, OrchestrationError> {
+    run(ctx, program, Code::Old).await
+}
+
+/// The same in newer code, whose histories do not fit the older one.
+#[orchestration(name = "run_program", version = "2.0.0")]
 pub(crate) async fn run_program(
     ctx: OrchestrationContext,
+    program: Program,
+) -> Result<Vec<Out>, OrchestrationError> {
+    run(ctx, program, Code::New).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Code {
+    Old,
+    New,
+}
+
+async fn run(
+    ctx: OrchestrationContext,
     mut program: Program,
+    code: Code,
 ) -> Result<Vec<Out>, OrchestrationError> {
     while !program.steps.is_empty() {
         let place = program.done.len();
+        if code == Code::New {
+            let _: u64 = ctx.side_effect(draw).await;
+        }
         let out = match program.steps.remove(0) {
             Step::Continue => return ctx.continue_as_new(run_program, program),
             Step::Hold => {
@@ -88,7 +119,34 @@ async fn run_step(
             Out::Fired(ctx.now() >= before + after)
         }
         Step::Event(name) => Out::Event(ctx.wait_external(EVENTS[name]).await?),
+        Step::Receive => Out::Received(ctx.wait_external(MESSAGE).await?),
+        Step::Send(to, message) => send(ctx, to, message).await?,
         Step::Ask(works) => ask(ctx, works, place).await?,
+        Step::Enter(entry) => {
+            let ledger = ctx.entity::<Ledger>(LEDGERS[entry.ledger]);
+            Out::Entered(ledger.put(entry.number, entry.cents).await?)
+        }
+        Step::Earn(entry) => {
+            let ledger = ctx.entity::<Ledger>(LEDGERS[entry.ledger]);
+            Out::Entered(ledger.earn(entry.number, entry.cents).await?)
+        }
+        Step::Signal(entry, after) => {
+            let ledger = ctx.entity::<Ledger>(LEDGERS[entry.ledger]);
+            let later = ledger.signal().after(Duration::from_millis(after));
+            later.put(entry.number, entry.cents).await?;
+            Out::Shown
+        }
+        Step::Move { entry, to, limit: None } => transfer(ctx, entry, to).await?,
+        Step::Move { entry, to, limit: Some(limit) } => {
+            let locks = ctx.lock(LEDGERS.map(|key| ctx.entity::<Ledger>(key).recipient()));
+            match ctx.timeout(Duration::from_millis(limit), locks).await {
+                Err(_) => Out::Late,
+                Ok(locks) => {
+                    locks?.release();
+                    transfer(ctx, entry, to).await?
+                }
+            }
+        }
         Step::Children(children) => {
             let calls = children.into_iter().map(Program::of);
             let calls = calls.map(|child| ctx.schedule_orchestration(run_program, child));
@@ -109,6 +167,16 @@ async fn run_step(
         Step::Mark(mark) => {
             ctx.set_attribute(MARKED, mark).map_err(|why| why.to_string())?;
             Out::Shown
+        }
+        Step::Emit(step, count) => {
+            (0..count).for_each(|index| ctx.emit(ITEMS, &Item { step, index }));
+            Out::Shown
+        }
+        Step::EmitWork(number, count) => {
+            Out::Worked(ctx.call_activity_by_name(named("emit"), &(number, count)).await?)
+        }
+        Step::Break(number) => {
+            Out::Worked(ctx.call_activity_by_name(named(FRAGILE), &number).await?)
         }
         // They have no result.
         Step::Hold | Step::Continue => Out::Shown,
@@ -137,4 +205,39 @@ async fn ask(
         update.reply(&answer)
     }
     Ok(Out::Asked { number, is_refused })
+}
+
+/// Moves cents under the locks of both ledgers, which do nothing else meanwhile.
+async fn transfer(
+    ctx: &OrchestrationContext,
+    entry: Entry,
+    to: usize,
+) -> Result<Out, OrchestrationError> {
+    let from = ctx.entity::<Ledger>(LEDGERS[entry.ledger]);
+    let to = ctx.entity::<Ledger>(LEDGERS[to]);
+    let locks = ctx.lock([from.recipient(), to.recipient()]).await?;
+    let expected = (from.count().await?, to.count().await?);
+    let places = match from.take(entry.number, entry.cents).await {
+        Ok(place) => Some((place, to.put(entry.number, entry.cents).await?)),
+        Err(EntityCallError::Refused(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let is_alone = places.is_none_or(|places| places == expected)
+        && (from.count().await?, to.count().await?)
+            == places.map_or(expected, |(from, to)| (from + 1, to + 1));
+    locks.release();
+    Ok(Out::Moved { places, is_alone })
+}
+
+/// Sends a message to a program, which has begun, and may have ended.
+async fn send(
+    ctx: &OrchestrationContext,
+    to: usize,
+    message: Message,
+) -> Result<Out, OrchestrationError> {
+    match ctx.raise_event(format!("program-{to}"), MESSAGE, &message).await {
+        Ok(()) => Ok(Out::Sent(true)),
+        Err(SendError::Finished { .. }) => Ok(Out::Sent(false)),
+        Err(error) => Err(error.into()),
+    }
 }

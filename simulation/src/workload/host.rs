@@ -1,6 +1,6 @@
 //! Hosts with all code, and what their activities do outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,36 +8,67 @@ use reenact::HostBuilder;
 use reenact::prelude::*;
 use reenact::testing::simulation::{Dice, FaultKind};
 
-use super::code::{begin_to_draw, run_program};
+use super::code::{begin_to_draw, run_program, run_program_v1};
+use super::{FRAGILE, ITEMS, Item, Ledger};
 
-/// What activities have done outside. Clones are the same.
+/// What activities have done outside, and which code new hosts have. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Effects(Arc<Mutex<BTreeMap<String, (u64, u64)>>>);
+pub(crate) struct Hosts(Arc<Mutex<State>>);
 
-impl Effects {
-    /// Those of a run that begins.
-    pub(crate) fn of_new_run() -> Self {
+#[derive(Default)]
+struct State {
+    done: BTreeMap<String, (u64, u64)>,
+    mended: BTreeSet<u64>,
+    may_be_old: bool,
+}
+
+impl Hosts {
+    /// Those of a run that begins: in some of them there is older code at first.
+    pub(crate) fn of_seed(seed: u64) -> Self {
         begin_to_draw();
-        Self::default()
+        let this = Self::default();
+        this.state().may_be_old = seed.is_multiple_of(2);
+        this
     }
 
-    /// By the key of the call: its number, and how often it ran.
-    pub(crate) fn all(&self) -> MutexGuard<'_, BTreeMap<String, (u64, u64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// By the key of the call of an activity: its number, and how often it ran.
+    pub(crate) fn done(&self) -> BTreeMap<String, (u64, u64)> {
+        self.state().done.clone()
+    }
+
+    /// From now on this activity does not fail.
+    pub(crate) fn mend(&self, number: u64) {
+        self.state().mended.insert(number);
+    }
+
+    /// From now on hosts start with the newest code.
+    pub(crate) fn upgrade(&self) {
+        self.state().may_be_old = false;
+    }
+
+    /// Whether hosts may have older code.
+    pub(crate) fn may_be_old(&self) -> bool {
+        self.state().may_be_old
     }
 
     fn add(&self, key: String, number: u64) {
-        let mut all = self.all();
-        all.entry(key).or_insert((number, 0)).1 += 1;
+        self.state().done.entry(key).or_insert((number, 0)).1 += 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A host with all code.
-pub(crate) fn host(dice: &Dice, effects: &Effects) -> HostBuilder {
-    let outside = Outside { dice: dice.clone(), effects: effects.clone() };
-    let (working, echoing, quick) = (outside.clone(), outside.clone(), outside);
-    Host::builder()
-        .orchestration(run_program)
+/// A host: with all code, or with the older code only.
+pub(crate) fn host(dice: &Dice, hosts: &Hosts) -> HostBuilder {
+    let is_old = hosts.may_be_old() && dice.below("old code", 2) == 0;
+    let outside = Outside { dice: dice.clone(), hosts: hosts.clone() };
+    let (working, echoing, quick) = (outside.clone(), outside.clone(), outside.clone());
+    let (emitting, fragile) = (outside.clone(), outside);
+    let builder = Host::builder().orchestration(run_program_v1).entity::<Ledger>();
+    let builder = if is_old { builder } else { builder.orchestration(run_program) };
+    builder
         .register_activity("work", move |ctx, number: u64| {
             let outside = working.clone();
             async move { outside.act(&ctx, number, 1_500).await.map(|()| number) }
@@ -50,13 +81,33 @@ pub(crate) fn host(dice: &Dice, effects: &Effects) -> HostBuilder {
             let outside = quick.clone();
             async move { outside.look(10).await.map(|()| number) }
         })
+        .register_activity("emit", move |ctx, (step, count): (u64, u64)| {
+            let outside = emitting.clone();
+            async move {
+                for index in 0..count {
+                    ctx.emit(ITEMS, &Item { step, index }).await.retryable()?;
+                    outside.look(200).await?;
+                }
+                outside.act(&ctx, step, 200).await.map(|()| step)
+            }
+        })
+        .register_activity(FRAGILE, move |_ctx, number: u64| {
+            let outside = fragile.clone();
+            async move {
+                outside.look(200).await?;
+                match outside.hosts.state().mended.contains(&number) {
+                    true => Ok(number),
+                    false => Err(ActivityError::fatal("it is broken")),
+                }
+            }
+        })
 }
 
 /// The world outside of the hosts, as activities reach it.
 #[derive(Clone)]
 struct Outside {
     dice: Dice,
-    effects: Effects,
+    hosts: Hosts,
 }
 
 impl Outside {
@@ -68,7 +119,7 @@ impl Outside {
         most: u64,
     ) -> Result<(), ActivityError> {
         self.look(most).await?;
-        self.effects.add(ctx.idempotency_key(), number);
+        self.hosts.add(ctx.idempotency_key(), number);
         self.take_long().await;
         if self.dice.fault(FaultKind::EffectUnknown) {
             return Err(ActivityError::retryable("it failed after its effect"));

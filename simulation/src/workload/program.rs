@@ -1,9 +1,11 @@
 //! Programs, as a seed makes them.
 
+use std::collections::BTreeMap;
+
 use reenact::testing::simulation::Dice;
 use serde::{Deserialize, Serialize};
 
-use super::{CANARY, EVENTS, Out};
+use super::{CANARY, EVENTS, LEDGERS, Message, Out};
 
 /// One thing that a program does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub(crate) enum Step {
     Timer(u64),
     /// Waits for an event.
     Event(usize),
+    /// Waits for a message of another program.
+    Receive,
+    /// Sends a message to a program, by its number.
+    Send(usize, Message),
     /// Takes an update, and answers it, perhaps after an activity.
     Ask(Option<u64>),
     /// Takes an update, and continues as new without an answer: it comes again.
@@ -34,8 +40,118 @@ pub(crate) enum Step {
     Draw(u64),
     /// Sets an attribute.
     Mark(i64),
+    /// Calls a ledger.
+    Enter(Entry),
+    /// Calls a ledger for what it gets by an activity.
+    Earn(Entry),
+    /// Sends to a ledger without waiting for it, for so many milliseconds later.
+    Signal(Entry, u64),
+    /// Moves cents from one ledger to another under the locks of both, unless these take longer than so many
+    /// milliseconds.
+    Move { entry: Entry, to: usize, limit: Option<u64> },
+    /// Emits so many items.
+    Emit(u64, u64),
+    /// Calls an activity that emits so many items.
+    EmitWork(u64, u64),
+    /// Calls an activity that fails for good until a client has mended it. The instance fails, and is rewound.
+    Break(u64),
     /// Continues as new.
     Continue,
+}
+
+/// An operation of a ledger.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The ledger.
+    pub(crate) ledger: usize,
+    /// Its number among all of a run.
+    pub(crate) number: u64,
+    pub(crate) cents: u64,
+}
+
+impl Entry {
+    pub(crate) fn by_chance(dice: &Dice, number: u64) -> Self {
+        let ledger = dice.below("ledger", LEDGERS.len() as u64) as usize;
+        Self { ledger, number, cents: 1 + dice.below("cents", 100) }
+    }
+}
+
+/// What clients do to the instance of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// They let it end.
+    Lives,
+    /// They cancel it.
+    Cancelled,
+    /// They terminate it.
+    Terminated,
+}
+
+/// A program that clients play.
+#[derive(Clone, Debug)]
+pub(crate) struct Played {
+    pub(crate) program: Program,
+    pub(crate) fate: Fate,
+}
+
+/// The programs of a run. Those with a greater number send messages to those with a smaller one, so that none waits for
+/// one that waits for it.
+pub(crate) fn programs(dice: &Dice, next: &mut u64) -> Vec<Played> {
+    let count = 1 + dice.below("instances", 4);
+    let mut all: Vec<Played> = (0..count)
+        .map(|_| {
+            let fate = match dice.below("fate", 16) {
+                0 | 1 => Fate::Cancelled,
+                2 => Fate::Terminated,
+                _ => Fate::Lives,
+            };
+            Played { program: Program::of(steps(dice, next, true)), fate }
+        })
+        .collect();
+    for to in 0..all.len() {
+        let senders: Vec<usize> =
+            (to + 1..all.len()).filter(|from| all[*from].fate == Fate::Lives).collect();
+        if senders.is_empty() {
+            continue;
+        }
+        for _ in 0..dice.below("messages", 4) {
+            let from = senders[dice.below("sender", senders.len() as u64) as usize];
+            insert(dice, &mut all[to].program.steps, Step::Receive);
+            insert(dice, &mut all[from].program.steps, Step::Send(to, Message { from, number: 0 }));
+        }
+    }
+    for played in &mut all {
+        if played.fate == Fate::Lives && dice.below("breaks", 6) == 0 {
+            break_at_end(dice, next, &mut played.program.steps);
+        }
+        let mut sent = BTreeMap::<usize, u64>::new();
+        for step in &mut played.program.steps {
+            if let Step::Send(to, message) = step {
+                let count = sent.entry(*to).or_default();
+                message.number = *count;
+                *count += 1;
+            }
+        }
+    }
+    all
+}
+
+/// What clients raise is taken before a program fails: later they could not, and what is in a queue then would be
+/// refused.
+fn break_at_end(dice: &Dice, next: &mut u64, all: &mut Vec<Step>) {
+    // A rewind undoes the turn of the call, which must not be the first one.
+    all.extend([Step::Timer(100), Step::Break(*next + 1)]);
+    *next += 1;
+    all.extend(steps(dice, next, false));
+}
+
+/// Somewhere, but not between a request that is held and its answer.
+fn insert(dice: &Dice, steps: &mut Vec<Step>, step: Step) {
+    let mut at = dice.below("place", steps.len() as u64 + 1) as usize;
+    if at > 0 && matches!(steps[at - 1], Step::Hold) {
+        at -= 1;
+    }
+    steps.insert(at, step);
 }
 
 /// What is to be done, and what has come out so far.
@@ -47,11 +163,6 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// A program for a client to start.
-    pub(crate) fn by_chance(dice: &Dice, next: &mut u64) -> Self {
-        Self::of(steps(dice, next, true))
-    }
-
     pub(super) fn of(steps: Vec<Step>) -> Self {
         Self { canary: CANARY.to_owned(), steps, done: Vec::new() }
     }
@@ -64,6 +175,14 @@ impl Program {
     /// How many updates it answers.
     pub(crate) fn answers(&self) -> u64 {
         self.count(|step| matches!(step, Step::Ask(_)))
+    }
+
+    /// The step that fails until a client has mended it.
+    pub(crate) fn breaks(&self) -> Option<u64> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Break(number) => Some(*number),
+            _ => None,
+        })
     }
 
     /// The attribute that it has set last.
@@ -91,7 +210,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         *next
     };
     let mut several = || (0..2 + dice.below("wide", 4)).map(|_| number()).collect();
-    let one = match dice.below("step", if is_root { 20 } else { 9 }) {
+    let one = match dice.below("step", if is_root { 32 } else { 13 }) {
         0 | 1 => Step::Work(number()),
         2 => Step::Together(several()),
         3 => Step::Timer(dice.below("timer", 8_000)),
@@ -100,14 +219,29 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         6 => Step::Local(number()),
         7 => Step::First(several()),
         8 => Step::Draw(number()),
-        9 => Step::Mark(number() as i64),
-        10..=12 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
-        13..=15 => Step::Ask((dice.below("answers later", 2) == 0).then(number)),
-        16 => return vec![Step::Hold, Step::Ask(None)],
-        17 => Step::Children(
+        9 => Step::Enter(Entry::by_chance(dice, number())),
+        10 => Step::Earn(Entry::by_chance(dice, number())),
+        11 => {
+            Step::Signal(Entry::by_chance(dice, number()), dice.below("signals later", 2) * 3_000)
+        }
+        12 => transfer(dice, number()),
+        13 => Step::Mark(number() as i64),
+        14..=17 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
+        18..=20 => Step::Ask((dice.below("answers later", 2) == 0).then(number)),
+        21 => return vec![Step::Hold, Step::Ask(None)],
+        22 | 30 | 31 => Step::Children(
             (0..1 + dice.below("children", 2)).map(|_| steps(dice, next, false)).collect(),
         ),
+        23 => transfer(dice, number()),
+        24 | 25 => Step::Emit(number(), 1 + dice.below("items", 5)),
+        26 | 27 => Step::EmitWork(number(), 1 + dice.below("items", 5)),
         _ => Step::Continue,
     };
     vec![one]
+}
+
+fn transfer(dice: &Dice, number: u64) -> Step {
+    let entry = Entry::by_chance(dice, number);
+    let limit = (dice.below("gives up", 3) == 0).then(|| dice.below("lock limit", 4_000));
+    Step::Move { entry, to: (entry.ledger + 1) % LEDGERS.len(), limit }
 }

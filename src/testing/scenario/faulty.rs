@@ -13,6 +13,7 @@ use reenact_providers::{
 use super::dice::{FaultKind, mixed};
 use super::queues::Queues;
 use super::site::{Call, Site};
+use super::witness::Witnessed;
 use crate::testing::VirtualClock;
 
 /// The store as one host or client has it.
@@ -82,7 +83,19 @@ impl HistoryStore for Faulty {
         if self.site.dice.fault(FaultKind::LeaseLost) {
             self.lose(batch.shard, batch.epoch).await?;
         }
-        self.site.call(Call::Append, about, self.histories.append(batch)).await
+        let mut is_written = false;
+        let append = async {
+            let receipt = self.histories.append(batch.clone()).await?;
+            is_written = true;
+            self.site.witness.add(Witnessed::Appended(batch.clone()));
+            Ok(receipt)
+        };
+        let result = self.site.call(Call::Append, about, append).await;
+        if let Err(error) = &result {
+            let is_fenced = matches!(error, ProviderError::Fenced { .. });
+            self.site.witness.add(Witnessed::NotAppended { batch, is_written, is_fenced });
+        }
+        result
     }
 
     async fn read(

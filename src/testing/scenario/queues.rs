@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::dice::{FaultKind, mixed};
 use super::site::{Call, Site, unavailable};
+use super::witness::Witnessed;
 
 /// The queues, and the membership of a host.
 pub(super) struct Queues {
@@ -206,7 +207,12 @@ impl Sharing for Queues {
 impl ExternalEventRouter for Queues {
     async fn send(&self, shard: ShardId, message: Message) -> Result<(), ProviderError> {
         let about = mixed((shard.0, &message.key, &message.bytes));
-        self.site.call(Call::Send, about, self.router.send(shard, message)).await
+        let send = async {
+            self.router.send(shard, message.clone()).await?;
+            self.site.witness.add(Witnessed::Sent(shard, message));
+            Ok(())
+        };
+        self.site.call(Call::Send, about, send).await
     }
 
     async fn receive(&self, shard: ShardId, limit: usize) -> Result<Vec<Delivery>, ProviderError> {

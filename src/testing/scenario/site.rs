@@ -13,6 +13,7 @@ use super::dice::{Dice, FaultKind, mixed};
 use super::points::{Moment, Points};
 use super::store::Crash;
 use super::trace::Trace;
+use super::witness::Witness;
 
 /// The longest that a call of the store takes that is not slow, in milliseconds.
 const QUICK_MS: u64 = 4;
@@ -26,6 +27,7 @@ pub struct Site {
     pub(super) number: u64,
     pub(super) dice: Dice,
     pub(super) trace: Trace,
+    pub(super) witness: Witness,
     is_dead: AtomicBool,
     is_cut_off: AtomicBool,
     is_back: Notify,
@@ -90,12 +92,22 @@ impl Site {
     pub(super) fn new(
         number: u64,
         dice: Dice,
-        trace: Trace,
+        (trace, witness): (Trace, Witness),
         crashes: Option<Crashes>,
         began: Instant,
     ) -> Self {
         let (is_dead, is_cut_off) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { number, dice, trace, is_dead, is_cut_off, is_back: Notify::new(), crashes, began }
+        Self {
+            number,
+            dice,
+            trace,
+            witness,
+            is_dead,
+            is_cut_off,
+            is_back: Notify::new(),
+            crashes,
+            began,
+        }
     }
 
     /// From now on no call of it has an effect.

@@ -21,6 +21,7 @@ use super::site::{Call, Crashes, Site};
 use super::steps::Stepper;
 use super::store::{Crash, Ground, Memory, View, WorldStore};
 use super::trace::Trace;
+use super::witness::Witness;
 use crate::testing::VirtualClock;
 use crate::{Client, Host, HostBuilder};
 
@@ -39,6 +40,7 @@ pub struct World(Arc<Inner>);
 struct Inner {
     dice: Dice,
     trace: Trace,
+    witness: Witness,
     seed: u64,
     store: Arc<dyn WorldStore>,
     clock: VirtualClock,
@@ -154,6 +156,7 @@ impl World {
         let inner = Inner {
             dice,
             trace,
+            witness: Witness::default(),
             seed: plan.seed,
             store,
             clock,
@@ -180,6 +183,11 @@ impl World {
     /// The store itself, without faults. While nobody has it open, it cannot be reached.
     pub fn store(&self) -> View {
         View(self.0.store.look().unwrap_or_else(|| Arc::new(self.unreachable())))
+    }
+
+    /// What the store did for hosts and clients.
+    pub fn witness(&self) -> &Witness {
+        &self.0.witness
     }
 
     /// The clock of the store, which is right.
@@ -215,9 +223,37 @@ impl World {
         for machine in 0..machines {
             self.start(machine, Duration::ZERO);
         }
+        self.until_it_is_open().await;
+    }
+
+    async fn until_it_is_open(&self) {
         while self.0.store.look().is_none() && self.damage().is_none() {
             sleep(START_AGAIN).await;
         }
+    }
+
+    /// Shuts all hosts down, one after the other, and starts each again: with the code that hosts have now.
+    pub async fn restart(&self) {
+        let machines = self.machines().len();
+        for machine in 0..machines {
+            while self.machines()[machine].is_starting {
+                sleep(START_AGAIN).await;
+            }
+            self.shut_down(machine).await;
+            self.start(machine, Duration::ZERO);
+        }
+        self.until_it_is_open().await;
+    }
+
+    /// Whether there was a host to shut down.
+    async fn shut_down(&self, machine: usize) -> bool {
+        let Some(running) = self.machines()[machine].running.take() else { return false };
+        // Its errors are those of what it cannot reach.
+        let _ = running.host.shutdown().await;
+        end(&running.site, running.queues.as_deref());
+        // Threads of the runtime had to do with its end: now all of them have caught up.
+        sleep(Duration::from_millis(1)).await;
+        true
     }
 
     fn without_host(&self) -> Option<Client> {
@@ -240,16 +276,16 @@ impl World {
 
     /// A store that is away.
     fn unreachable(&self) -> Faulty {
-        let (dice, trace) = (self.0.dice.clone(), self.0.trace.clone());
-        let site = Arc::new(Site::new(u64::MAX, dice, trace, None, self.0.began));
+        let (dice, notes) = (self.0.dice.clone(), (self.0.trace.clone(), self.0.witness.clone()));
+        let site = Arc::new(Site::new(u64::MAX, dice, notes, None, self.0.began));
         site.die();
         self.faulty(&InMemory::new().shared(), &site, self.0.clock.clone()).0
     }
 
     fn site(&self, crashes: Option<Crashes>) -> Arc<Site> {
         let number = self.0.sites.fetch_add(1, Ordering::SeqCst);
-        let (dice, trace) = (self.0.dice.clone(), self.0.trace.clone());
-        Arc::new(Site::new(number, dice, trace, crashes, self.0.began))
+        let (dice, notes) = (self.0.dice.clone(), (self.0.trace.clone(), self.0.witness.clone()));
+        Arc::new(Site::new(number, dice, notes, crashes, self.0.began))
     }
 
     /// A store as it is reached from a site.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::{AWAY_MS, Machine, Running, World, end};
+use super::{AWAY_MS, Machine, Running, World};
 use crate::testing::scenario::dice::FaultKind;
 use crate::testing::scenario::store::Crash;
 
@@ -102,16 +102,8 @@ impl World {
         if dice.fault(FaultKind::Partition) {
             self.cut_off(machine);
         }
-        if dice.fault(FaultKind::Shutdown) {
-            let running = self.machines()[machine].running.take();
-            if let Some(running) = running {
-                // Its errors are those of what it cannot reach.
-                let _ = running.host.shutdown().await;
-                end(&running.site, running.queues.as_deref());
-                // Threads of the runtime had to do with its end: now all of them have caught up.
-                sleep(Duration::from_millis(1)).await;
-                self.start_later(machine);
-            }
+        if dice.fault(FaultKind::Shutdown) && self.shut_down(machine).await {
+            self.start_later(machine);
         }
     }
 

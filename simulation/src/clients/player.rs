@@ -1,0 +1,334 @@
+//! The client of one program.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reenact::{Client, Error, ErrorKind, InstanceHandle};
+use tokio::time::{sleep, timeout};
+
+use super::call::{answered, insist, insist_for};
+use super::reader::Items;
+use super::repair;
+use super::{FAULTS_LAST, Playing, QUEUES_REST, REST, Run, joined};
+use crate::durable::{Ask, Place};
+use crate::workload::{
+    ASK, Answered, EVENTS, Fate, MARKED, Out, Played, Program, Step, check, check_answer,
+    check_items, run_program,
+};
+use crate::{history, marks};
+
+/// What a client has heard: the result, if the instance has completed, and the answers to updates by their numbers.
+pub(super) struct Heard {
+    out: Option<Vec<Out>>,
+    answers: Vec<(u64, Answered)>,
+    /// The events that were in the log when they were acknowledged.
+    logged: Vec<(usize, u64)>,
+}
+
+/// How an instance has ended.
+enum Ended {
+    Completed(Vec<Out>),
+    Stopped,
+    Failed,
+}
+
+/// The client of one program, from the start of its instance to the end of it.
+#[derive(Clone)]
+pub(super) struct Player {
+    run: Run,
+    id: String,
+    program: Program,
+    fate: Fate,
+}
+
+impl Player {
+    pub(super) fn new(run: &Run, number: usize, Played { program, fate }: &Played) -> Self {
+        let (program, fate) = (program.clone(), *fate);
+        Self { run: run.clone(), id: format!("program-{number}"), program, fate }
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.program.steps
+    }
+
+    /// What is wrong, and with whom.
+    pub(super) fn names(&self, wrong: &str) -> String {
+        format!("`{}`: {wrong}", self.id)
+    }
+
+    pub(super) async fn play(self) -> Result<Heard, String> {
+        self.run.pause("start at", 10_000).await;
+        self.wait_for_recipients().await?;
+        self.start().await?;
+        let events: Vec<_> = (0..EVENTS.len())
+            .filter(|event| self.program.takes(*event) > 0)
+            .map(|event| tokio::spawn(self.clone().raise_all(event)))
+            .collect();
+        let reader = Items::default().read(self.run.clone(), self.id.clone());
+        let reader = tokio::spawn(reader);
+        let mut tasks: Vec<Playing<()>> = Vec::new();
+        let updates =
+            (0..self.program.answers()).map(|number| tokio::spawn(self.clone().ask(number)));
+        let updates: Vec<Playing<Answered>> = updates.collect();
+        if self.run.world.dice().below("suspends", 4) == 0 {
+            tasks.push(tokio::spawn(self.clone().suspend()));
+        }
+        if self.fate != Fate::Lives {
+            tasks.push(tokio::spawn(self.clone().stop()));
+        }
+        for task in tasks {
+            joined(task).await?;
+        }
+        let mut logged = Vec::new();
+        for event in events {
+            logged.extend(joined(event).await?);
+        }
+        let mut answers = Vec::new();
+        for (number, update) in (0..).zip(updates) {
+            answers.push((number, joined(update).await?));
+        }
+        let mut ended = self.result().await?;
+        if let (Ended::Failed, Some(number)) = (&ended, self.program.breaks()) {
+            repair::mend(&self.run, &self.id, number).await?;
+            ended = self.result().await?;
+        }
+        let out = match ended {
+            Ended::Completed(out) => Some(out),
+            Ended::Stopped => None,
+            Ended::Failed => return Err("it has failed".to_owned()),
+        };
+        self.check_stream(joined(reader).await?, out.is_some()).await?;
+        // Its answers are kept when it has ended.
+        for number in 0..self.program.answers() {
+            answers.push((number, self.ask_now(number).await?));
+            self.run.look(|durable| durable.mark(marks::UPDATE_AFTER_END))?;
+        }
+        Ok(Heard { out, answers, logged })
+    }
+
+    async fn result(&self) -> Result<Ended, String> {
+        let result = |client: Client| {
+            let handle: InstanceHandle<Vec<Out>> = client.instance(self.id.as_str());
+            async move {
+                match handle.result().await {
+                    Ok(out) => Ok(Ended::Completed(out)),
+                    Err(error) if error.kind() == ErrorKind::Stopped => Ok(Ended::Stopped),
+                    Err(error) if error.kind() == ErrorKind::Failed => Ok(Ended::Failed),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        insist_for(&self.run, "result", result).await
+    }
+
+    /// What a reader has seen from the beginning on is what another one sees after the end, and what must be there.
+    async fn check_stream(&self, seen: Items, has_completed: bool) -> Result<(), String> {
+        let (run, id) = (&self.run, &self.id);
+        let seen = seen.read(run.clone(), id.clone()).await?;
+        let all = Items::default().read(run.clone(), id.clone()).await?;
+        if seen.items != all.items {
+            return Err(format!("a reader has seen {:?}, another one {:?}", seen.items, all.items));
+        }
+        check_items(&self.program, &all.items, has_completed)
+    }
+
+    /// Waits until those have begun to whom the program sends messages. A message that has found nobody may come again
+    /// when its instance has begun meanwhile: see `docs/limits.md`.
+    async fn wait_for_recipients(&self) -> Result<(), String> {
+        for step in &self.program.steps {
+            let Step::Send(to, _) = step else { continue };
+            let id = format!("program-{to}");
+            let view = |client: Client| {
+                let id = id.clone();
+                async move { stopped(client.view(id.as_str()).await, ErrorKind::NotFound) }
+            };
+            while insist_for(&self.run, "view", view).await?.is_none() {
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the instance: alone, or together with its first event.
+    async fn start(&self) -> Result<(), String> {
+        let together = self.run.world.dice().below("starts with", 3) == 0;
+        let event = (0..EVENTS.len()).find(|event| together && self.program.takes(*event) > 0);
+        let start = |client: Client| {
+            let start = client.start_new(run_program, self.program.clone()).id(self.id.as_str());
+            async move {
+                let start = match event {
+                    Some(event) => start.and_raise(EVENTS[event], 0).event_key(key(event, 0)),
+                    None => start,
+                };
+                start.await.map(|_| ())
+            }
+        };
+        let is_done = |error: &Error| match event {
+            Some(_) => error.kind() == ErrorKind::Finished,
+            None => error.kind() == ErrorKind::AlreadyExists,
+        };
+        insist(&self.run, "start", start, is_done).await?;
+        self.run.look(|durable| durable.check_asked(&self.id, Ask::Start))
+    }
+
+    /// Raises the events of a name in the order of their numbers, each when the one before is acknowledged.
+    /// Gives those that were in the log then: all later ones come after them.
+    async fn raise_all(self, event: usize) -> Result<Vec<(usize, u64)>, String> {
+        let mut logged = Vec::new();
+        for number in 0..self.program.takes(event) {
+            self.run.pause("raise after", 6_000).await;
+            let raise = |client: Client| {
+                let raising = client.instance::<Vec<Out>>(self.id.as_str());
+                let raising = raising.raise_event(EVENTS[event], number).key(key(event, number));
+                async move { raising.await }
+            };
+            // The instance may have taken it, and ended, before the answer was lost.
+            let call = |client: Client| {
+                let raising = raise(client);
+                async { stopped(raising.await, ErrorKind::Finished) }
+            };
+            let raised = insist_for(&self.run, "raise", call).await?;
+            if raised.is_some() {
+                let key = key(event, number).parse().map_err(|why| format!("{why:?}"))?;
+                let place = self.run.look(|durable| durable.place_of(&self.id, &key))?;
+                logged.extend((place == Place::Log).then_some((event, number)));
+            }
+        }
+        Ok(logged)
+    }
+
+    /// Asks for an update after a while, beside other ones.
+    async fn ask(self, number: u64) -> Result<Answered, String> {
+        self.run.pause("ask after", 12_000).await;
+        self.ask_now(number).await
+    }
+
+    async fn ask_now(&self, number: u64) -> Result<Answered, String> {
+        let ask = |client: Client| {
+            let asking = client.update(self.id.as_str(), ASK, number).key(format!("ask {number}"));
+            async move {
+                let answered = stopped(answered(asking.await), ErrorKind::Finished)?;
+                Ok(answered.unwrap_or(Answered::Never))
+            }
+        };
+        let answered = insist_for(&self.run, "ask", ask).await?;
+        if answered != Answered::Never {
+            let key = format!("ask {number}").parse().map_err(|why| format!("{why:?}"))?;
+            self.run.look(|durable| durable.check_answered(&self.id, &key))?;
+        }
+        Ok(answered)
+    }
+
+    /// Suspends the instance, and resumes it: that changes nothing but times. A suspension whose answer was lost, and
+    /// that was asked for again, may come a second time after the instance was resumed; so it is resumed once more when
+    /// all queues have come to rest.
+    async fn suspend(self) -> Result<(), String> {
+        let id = self.id.as_str();
+        self.run.pause("suspend after", 8_000).await;
+        let suspending = |client: Client| client.suspend(id, "for a while").into_future();
+        insist(&self.run, "suspend", suspending, is_over).await?;
+        self.run.pause("resume after", 8_000).await;
+        let resuming = |client: Client| client.resume(id).into_future();
+        insist(&self.run, "resume", resuming, is_over).await?;
+        sleep(FAULTS_LAST + QUEUES_REST).await;
+        insist(&self.run, "resume", resuming, is_over).await
+    }
+
+    /// Cancels or terminates the instance.
+    async fn stop(self) -> Result<(), String> {
+        let id = self.id.as_str();
+        self.run.pause("stop after", 12_000).await;
+        let stopping = |client: Client| match self.fate {
+            Fate::Terminated => client.terminate(id, "called off").into_future(),
+            _ => client.cancel(id, "called off").into_future(),
+        };
+        let call = |client: Client| {
+            let stopping = stopping(client);
+            async { stopped(stopping.await, ErrorKind::Finished) }
+        };
+        if insist_for(&self.run, "stop", call).await?.is_none() {
+            return self.run.look(|durable| durable.mark(marks::STOP_TOO_LATE));
+        }
+        let ask = if self.fate == Fate::Terminated { Ask::Terminate } else { Ask::Cancel };
+        self.run.look(|durable| durable.check_asked(id, ask))
+    }
+
+    /// Waits for the end of this client, and looks at what it has heard and at what is stored. Gives what came out,
+    /// if the instance has completed.
+    pub(super) async fn check(&self, playing: Playing<Heard>) -> Result<Option<Vec<Out>>, String> {
+        let Ok(heard) = timeout(REST, joined(playing)).await else {
+            return Err(self.waits().await);
+        };
+        let Heard { out, answers, logged } = heard?;
+        history::check(&self.run.world, &self.id).await?;
+        let mut known = BTreeMap::new();
+        for (number, answer) in &answers {
+            let first = *known.entry(*number).or_insert(*answer);
+            if first != *answer {
+                return Err(format!("update {number} has two answers: {first:?} and {answer:?}"));
+            }
+        }
+        let Some(out) = out else {
+            let is_stopped = self.fate != Fate::Lives;
+            return if is_stopped { Ok(None) } else { Err("nobody has stopped it".to_owned()) };
+        };
+        check(&self.program, &out, &logged)?;
+        for (number, answer) in known {
+            check_answer(&out, number, answer)?;
+        }
+        self.check_mark().await?;
+        Ok(Some(out))
+    }
+
+    /// The attribute of the instance is what it has set.
+    async fn check_mark(&self) -> Result<(), String> {
+        let client = Client::read_only(self.run.world.store());
+        let view = client.view(self.id.as_str()).await.map_err(|error| error.to_string())?;
+        let marked = view.summary.attributes.get(MARKED).cloned();
+        let expected = self.program.mark().map(Into::into);
+        if marked == expected {
+            return Ok(());
+        }
+        Err(format!("its attribute is {marked:?}, and was set to {expected:?}"))
+    }
+
+    /// What an instance waits for that has not come to rest.
+    async fn waits(&self) -> String {
+        let client = Client::read_only(self.run.world.store());
+        let view = match client.view(self.id.as_str()).await {
+            Ok(view) => view,
+            Err(error) => return format!("it is not at rest, and cannot be looked at: {error}"),
+        };
+        let open = &view.execution;
+        format!(
+            "it is not at rest after {} s without faults; it is {:?}, parked: {:?}, and has {} activities, {} timers, \
+             {} waits, {} children open, {} events buffered; its program is {:?}",
+            REST.as_secs(),
+            view.summary.state,
+            open.parked,
+            open.activities.items.len(),
+            open.timers.items.len(),
+            open.waits.items.len(),
+            open.children.items.len(),
+            open.buffered.items.len(),
+            self.program.steps,
+        )
+    }
+}
+
+/// `None` for an instance that has ended so.
+fn stopped<T>(result: Result<T, Error>, as_: ErrorKind) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == as_ => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn key(event: usize, number: u64) -> String {
+    format!("{} {number}", EVENTS[event])
+}
+
+fn is_over(error: &Error) -> bool {
+    error.kind() == ErrorKind::Finished
+}

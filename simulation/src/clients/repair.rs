@@ -1,0 +1,53 @@
+//! A client mends what an instance has failed of, and rewinds it.
+
+use std::time::Duration;
+
+use reenact::{Client, Event, InstanceState};
+use tokio::time::sleep;
+
+use super::call::{insist_for, may_pass};
+use super::{QUEUES_REST, Run};
+use crate::workload::FRAGILE;
+
+/// The time between two looks at an instance that is to be rewound.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Mends an activity, and rewinds the instance to before it called it. A rewind whose answer was lost may still come:
+/// only when it cannot any more, it is asked for again.
+pub(super) async fn mend(run: &Run, id: &str, number: u64) -> Result<(), String> {
+    run.hosts.mend(number);
+    for _ in 0..10 {
+        let history = |client: Client| async move { client.history(id).await };
+        let history = insist_for(run, "history", history).await?;
+        let calls = history.events().filter_map(|event| match event.event {
+            Event::TaskScheduled { name, .. } if name.as_str() == FRAGILE => Some(event.position),
+            _ => None,
+        });
+        let Some(position) = calls.last() else {
+            return Err("it has failed of something else".to_owned());
+        };
+        match run.world.client().rewind(id, position, "mended").await {
+            Ok(()) => {}
+            Err(error) if may_pass(&error) => {}
+            Err(error) => return Err(format!("rewind: {error}")),
+        }
+        let mut waited = Duration::ZERO;
+        while waited < QUEUES_REST {
+            if !has_failed(run, id).await? {
+                return Ok(());
+            }
+            sleep(LOOK).await;
+            waited += LOOK;
+        }
+    }
+    Err("it cannot be rewound".to_owned())
+}
+
+async fn has_failed(run: &Run, id: &str) -> Result<bool, String> {
+    let client = Client::read_only(run.world.store());
+    match client.view(id).await {
+        Ok(view) => Ok(view.summary.state == InstanceState::Failed),
+        Err(error) if may_pass(&error) => Ok(true),
+        Err(error) => Err(error.to_string()),
+    }
+}

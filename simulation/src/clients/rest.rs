@@ -1,0 +1,85 @@
+//! What must hold when everything has come to rest.
+
+use std::time::Duration;
+
+use reenact::testing::simulation::World;
+use reenact::{Client, InstanceFilter, InstanceState, PageRequest};
+use serde::de::IgnoredAny;
+use tokio::time::sleep;
+
+use super::call::{insist_for, not_answered};
+use super::{QUEUES_REST, REST, Run};
+use crate::workload::{Entries, LEDGERS, Ledger};
+
+/// The time between two looks at all instances.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Waits until each instance that is no entity has ended: also children of those that were stopped.
+pub(super) async fn until_all_rest(world: &World) -> Result<(), String> {
+    let client = Client::read_only(world.store());
+    let open = InstanceFilter::new().states([
+        InstanceState::Running,
+        InstanceState::Suspended,
+        InstanceState::Parked,
+    ]);
+    let mut waited = Duration::ZERO;
+    loop {
+        let page =
+            client.list(&open, &PageRequest::new()).await.map_err(|error| error.to_string())?;
+        let open = page.instances.iter().map(|it| (it.instance.as_str(), it.state));
+        let open: Vec<_> = open
+            .filter(|(id, state)| !id.starts_with('@') || *state != InstanceState::Running)
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        if waited > REST {
+            return Err(format!("these are not at rest: {open:?}"));
+        }
+        sleep(LOOK).await;
+        waited += LOOK;
+    }
+}
+
+/// The ledgers have what they must have, nobody holds their locks, and they answer.
+pub(super) async fn check_ledgers(run: &Run, entries: &Entries) -> Result<(), String> {
+    let client = Client::read_only(run.world.store());
+    let mut waited = Duration::ZERO;
+    // Signals come through queues, and for later.
+    while let Err(wrong) = check_states(&client, entries).await {
+        if waited > QUEUES_REST {
+            return Err(wrong);
+        }
+        sleep(LOOK).await;
+        waited += LOOK;
+    }
+    for key in LEDGERS {
+        let ledger = client.entity::<Ledger>(key);
+        let Some(state) = ledger.state().await.map_err(|error| error.to_string())? else {
+            continue;
+        };
+        let id = ledger.id().map_err(|error| error.to_string())?;
+        let lock = client.query::<IgnoredAny>(id, "@lock").await;
+        if !matches!(lock, Ok(None)) {
+            return Err(format!("ledger `{key}` is locked: {lock:?}"));
+        }
+        let count = |client: Client| {
+            let counting = client.entity::<Ledger>(key).count();
+            async move { counting.await.map_err(not_answered) }
+        };
+        let count = insist_for(run, "count", count).await?;
+        if count != state.done.len() {
+            return Err(format!("ledger `{key}` counts {count} operations, and has {state:?}"));
+        }
+    }
+    Ok(())
+}
+
+async fn check_states(client: &Client, entries: &Entries) -> Result<(), String> {
+    for (number, key) in LEDGERS.iter().enumerate() {
+        let state = client.entity::<Ledger>(key).state().await;
+        let state = state.map_err(|error| error.to_string())?;
+        entries.check(number, &state.unwrap_or_default())?;
+    }
+    Ok(())
+}
