@@ -62,7 +62,8 @@ pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
 #[doc(hidden)]
 pub mod simulation {
     pub use super::scenario::{
-        Counted, CrashPoint, Dice, Fault, FaultKind, Ground, Moment, Plan, Points, ScenarioStore,
-        Simulated, Site, View, Witness, Witnessed, World, WorldStore, simulate,
+        Counted, CrashPoint, Dice, Fault, FaultKind, Ground, Moment, Plan, Points, Request,
+        ScenarioStore, Simulated, Site, View, Witness, Witnessed, World, WorldStore, simulate,
+        simulate_on,
     };
 }

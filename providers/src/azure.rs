@@ -46,7 +46,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use self::archive::BlobArchive;
 use self::client::Client;
@@ -55,6 +55,7 @@ use self::large_turns::LargeTurnBlobs;
 use self::members::Members;
 use self::port::StoragePort;
 use self::queues::Queues;
+use self::random::Random;
 use crate::journal;
 use crate::journaled::{self, Journaled};
 use crate::limits::{DEFAULT_AZURE_SHARDS, LEASE_TIME, MAX_BLOB_SEGMENT_BYTES};
@@ -90,7 +91,8 @@ struct Inner {
     client: Client,
     counters: Arc<Counters>,
     clock: Arc<dyn TimerScheduler>,
-    /// Its own, so that it outlives whatever runtime the program uses. `None` once it is being dropped.
+    /// Its own, so that it outlives whatever runtime the program uses. `None` once it is being dropped, and in
+    /// simulations.
     io: Option<Runtime>,
 }
 
@@ -106,6 +108,8 @@ pub struct AzureOptions {
     must_exist: bool,
     large_payloads: bool,
     journaled: journaled::Options,
+    /// What it draws follows from it, if there is one; and it has no threads of its own then.
+    seed: Option<u64>,
 }
 
 impl Default for AzureOptions {
@@ -131,6 +135,7 @@ impl Default for AzureOptions {
                 memory_bytes: usize::MAX,
                 threads: journaled::Threads::Own,
             },
+            seed: None,
         }
     }
 }
@@ -214,38 +219,56 @@ impl AzureOptions {
         self
     }
 
+    /// For simulations: all is done on the runtime that opens it, which has one thread and paused time, and is the same
+    /// each time. What the hub draws follows from `seed`, which no two open hubs may share. The port must be so as well.
+    #[doc(hidden)]
+    pub const fn reproducible(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self.journaled.threads = journaled::Threads::Callers;
+        self
+    }
+
     /// Opens a hub on whatever carries out the operations, and makes it if it is not there.
     ///
     /// # Errors
     /// [`OpenError`], with [`OpenError::NoStore`] where it [must exist](Self::must_exist) and does not; what is stored is as it was then.
     pub async fn open(&self, port: Arc<dyn StoragePort>, hub: &str) -> Result<Azure, OpenError> {
-        let io = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(IO_THREADS)
-            .thread_name("reenact-azure")
-            .enable_all()
-            .build();
-        let io = io.map_err(|error| hub::refused(hub, error))?;
+        let io = match self.seed {
+            None => Some(io_runtime().map_err(|error| hub::refused(hub, error))?),
+            Some(_) => None,
+        };
+        let on = io.as_ref().map_or_else(Handle::current, |io| io.handle().clone());
+        let random = self.seed.map_or_else(Random::default, Random::of_seed);
         let counters = Arc::new(Counters::default());
         let port = Counted { port, counters: Arc::clone(&counters) };
-        let client = Client::new(Arc::new(port), io.handle().clone(), self.first_pause);
+        let client = Client::new(Arc::new(port), on.clone(), self.first_pause, random);
         let parts = {
             let (options, client, hub) = (self.clone(), client.clone(), hub.to_owned());
-            io.spawn(async move { hub::open(&options, &client, &hub).await }).await
+            on.spawn(async move { hub::open(&options, &client, &hub).await }).await
         };
         let parts = parts.map_err(|error| hub::refused(hub, error)).flatten();
         let hub::Parts { histories, queues, members } = match parts {
             Ok(parts) => parts,
             Err(error) => {
-                io.shutdown_background();
+                if let Some(io) = io {
+                    io.shutdown_background();
+                }
                 return Err(error);
             }
         };
         let (histories, clock) = (Some(histories), Arc::clone(&self.clock));
         let large_turns = LargeTurnBlobs::new(client.clone(), self.large_payloads);
-        let io = Some(io);
         let inner = Inner { histories, large_turns, queues, members, client, counters, clock, io };
         Ok(Azure { inner: Arc::new(inner) })
     }
+}
+
+fn io_runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("reenact-azure")
+        .enable_all()
+        .build()
 }
 
 #[cfg(feature = "azure-wire")]
@@ -297,8 +320,12 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Its threads use the rest. What they have to write is written now.
         self.histories = None;
-        let Some(io) = self.io.take() else { return };
         let members = Arc::clone(&self.members);
+        let Some(io) = self.io.take() else {
+            // Nobody can wait for it here.
+            drop(self.client.io().spawn(async move { members.end().await }));
+            return;
+        };
         let (report, reported) = std::sync::mpsc::channel();
         io.spawn(async move {
             // Without it the others wait until this process is taken for dead.

@@ -38,6 +38,7 @@ use self::shard::{
 };
 use self::thread::{Common, ShardThread};
 use crate::archive::{Archive, Found, Question};
+use crate::in_step;
 use crate::journal::{self, Identity, JournalId};
 use crate::limits::{check_batch, check_purge};
 use crate::medium::Medium;
@@ -84,6 +85,7 @@ struct Inner<M: Medium, A: Archive> {
     clock: Arc<dyn TimerScheduler>,
     /// Whose threads answer what the reader does not.
     asked_on: Threads,
+    in_step: in_step::Queue,
     /// Where it is, if it was opened to read it only.
     only_read: Option<Place>,
 }
@@ -119,12 +121,14 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         let read =
             shards.iter().map(|shard| (!M::SHARED).then(|| shard.read_journal()).transpose());
         let read: Vec<_> = read.collect::<Result<_, _>>()?;
+        let in_step = in_step::Queue::default();
         let budget = Budget::new(options.memory_bytes, shards.len());
         let threads = shards.iter().zip(read).map(|(shard, read)| {
             let common = Common {
                 archiving: Arc::clone(&archiving),
                 clock: Arc::clone(&clock),
                 threads: options.threads,
+                in_step: in_step.clone(),
                 flush_bytes: options.flush_bytes.max(1),
                 budget: Arc::clone(&budget),
             };
@@ -137,8 +141,18 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             ids.tend(&archive);
         }
         let (only_read, asked_on) = (None, options.threads);
-        let inner =
-            Inner { threads, reader, ids, shards, archive, archiving, clock, asked_on, only_read };
+        let inner = Inner {
+            threads,
+            reader,
+            ids,
+            shards,
+            archive,
+            archiving,
+            clock,
+            asked_on,
+            in_step,
+            only_read,
+        };
         Ok(Self::of(inner))
     }
 

@@ -39,6 +39,8 @@ mod backoff;
 mod error;
 mod finding;
 #[cfg(feature = "journal")]
+mod in_step;
+#[cfg(feature = "journal")]
 pub mod medium;
 mod timer;
 

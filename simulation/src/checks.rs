@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use reenact::InMemory;
 use reenact_testkit::conformance;
 
-use crate::run_seed;
+use crate::{Store, run_seed_on};
 
 /// A check that a seed can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl Check {
             Self::Journal => journal::run(seed),
             Self::Values => values::run(seed),
             Self::Poison => poison::run(seed),
-            Self::Simulation => run_seed(seed, None, false).result.map(drop),
+            Self::Simulation => run_seed_on(Store::Memory, seed, None, false).result.map(drop),
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);

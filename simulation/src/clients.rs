@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reenact::testing::simulation::{ScenarioStore, World};
+use reenact::testing::simulation::World;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use self::player::Player;
 use self::teller::Teller;
+use crate::Store;
 use crate::durable::Durable;
 use crate::marks::Marks;
 use crate::workload::{Entries, Hosts, Program, check_messages, programs};
@@ -35,11 +36,7 @@ const REPEATED: Duration = Duration::from_secs(25);
 const REST: Duration = Duration::from_secs(900);
 
 /// Plays all clients of a run, and gives what it has seen. An error says what is wrong.
-pub(crate) async fn play(
-    world: World,
-    hosts: Hosts,
-    store: ScenarioStore,
-) -> Result<Marks, String> {
+pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Marks, String> {
     let run = Run { world, hosts, durable: Arc::new(Mutex::new(Durable::of_store(store))) };
     let mut next = 0;
     let programs = programs(run.world.dice(), &mut next);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use reenact::core::codec::{decode_command, decode_turn};
 use reenact::core::{Event, EventKey, RecordedTurn, RemoteCommand, RemoteEvent, UpdateAnswer};
 use reenact::providers::{Batch, Provider};
-use reenact::testing::simulation::{ScenarioStore, Witnessed, World};
+use reenact::testing::simulation::{Witnessed, World};
 
+use crate::Store;
 use crate::history::Log;
 use crate::marks::{self, Marks};
 
@@ -51,8 +52,8 @@ pub(crate) enum Place {
 
 impl Durable {
     /// Of a store on a disk it is not known what was written while its host ended.
-    pub(crate) fn of_store(store: ScenarioStore) -> Self {
-        Self { is_partial: store != ScenarioStore::Memory, ..Self::default() }
+    pub(crate) fn of_store(store: Store) -> Self {
+        Self { is_partial: store != Store::Memory, ..Self::default() }
     }
 
     /// Reads what has come since. An error says what must not be.

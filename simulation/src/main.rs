@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use reenact::testing::simulation::{Fault, FaultKind, ScenarioStore};
-use reenact_simulation::{MARKS, run_seed_on, store_of, systematic};
+use reenact::testing::simulation::{Fault, FaultKind};
+use reenact_simulation::{MARKS, Store, run_seed_on, store_of, systematic};
 
-const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--store memory|directory] \
+const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--store memory|directory|hub] \
      [--faults crash:3,twice:0] [--trace] [--keep-going]\n\
      reenact-simulation --systematic [--scenario NAME] [--twice [N]]\n\
      reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
@@ -20,7 +20,7 @@ struct Arguments {
     first: u64,
     only: Option<BTreeSet<Fault>>,
     /// The store of all seeds; each has its own where it is `None`.
-    store: Option<ScenarioStore>,
+    store: Option<Store>,
     trace: bool,
     keep_going: bool,
 }

@@ -31,10 +31,10 @@ pub use self::effects::{Effect, Effects};
 pub use self::failure::ScenarioFailure;
 pub use self::plan::{Plan, ScenarioStore, Simulated};
 pub use self::points::{Counted, CrashPoint, Moment, Points};
-pub use self::site::Site;
+pub use self::site::{Request, Site};
 pub use self::store::{Ground, View, WorldStore};
 pub use self::witness::{Witness, Witnessed};
-pub use self::world::{World, simulate};
+pub use self::world::{World, simulate, simulate_on};
 
 /// The environment variable that repeats one run of a [`Scenario`].
 pub const SCENARIO_VARIABLE: &str = "REENACT_SCENARIO";

@@ -11,7 +11,8 @@ use tokio::task::{JoinError, JoinHandle};
 use super::port::{
     BlobEntry, Etag, Got, LeaseId, Metadata, Only, PortError, PortErrorKind, StoragePort,
 };
-use super::random::jittered;
+use super::random::Random;
+use crate::in_step;
 use crate::medium::MediumError;
 use crate::{Backoff, Place, ProviderError};
 
@@ -40,6 +41,7 @@ pub(super) struct Client {
     first_pause: Duration,
     /// How long one request may take; as long as the port lets it, where nothing is said.
     request_limit: Option<Duration>,
+    random: Random,
 }
 
 /// What was appended under a lease at a position.
@@ -52,8 +54,18 @@ pub(super) enum Appended {
 }
 
 impl Client {
-    pub(super) fn new(port: Arc<dyn StoragePort>, io: Handle, first_pause: Duration) -> Self {
-        Self { port, io, first_pause, request_limit: None }
+    pub(super) fn new(
+        port: Arc<dyn StoragePort>,
+        io: Handle,
+        first_pause: Duration,
+        random: Random,
+    ) -> Self {
+        Self { port, io, first_pause, request_limit: None, random }
+    }
+
+    /// What it draws.
+    pub(super) const fn random(&self) -> &Random {
+        &self.random
     }
 
     /// The same, with requests that must not take long.
@@ -73,7 +85,7 @@ impl Client {
 
     /// Waits on a thread that may block.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.io.block_on(future)
+        if in_step::is_in_step() { in_step::block_on(future) } else { self.io.block_on(future) }
     }
 
     /// Carries out on the storage's own threads what a task of any runtime waits for. When it is
@@ -278,8 +290,10 @@ impl Client {
         tokio::time::timeout(limit, request).await.unwrap_or_else(late)
     }
 
-    const fn patience(&self) -> Patience {
-        Patience { backoff: Backoff::new(self.first_pause, LONGEST_PAUSE), tries: 0 }
+    fn patience(&self) -> Patience {
+        let (backoff, random) =
+            (Backoff::new(self.first_pause, LONGEST_PAUSE), self.random.clone());
+        Patience { backoff, tries: 0, random }
     }
 }
 
@@ -301,6 +315,7 @@ fn broken_off<T>(error: JoinError) -> Result<T, ProviderError> {
 struct Patience {
     backoff: Backoff,
     tries: u32,
+    random: Random,
 }
 
 impl Patience {
@@ -325,7 +340,8 @@ impl Patience {
             return Err(error);
         }
         // It comes after what the service asked for as well: others were asked for the same.
-        let pause = asked + jittered(self.backoff.after(self.tries - 1)).min(LONGEST_PAUSE);
+        let jittered = self.random.jittered(self.backoff.after(self.tries - 1));
+        let pause = asked + jittered.min(LONGEST_PAUSE);
         tracing::debug!(target: "reenact::store", parent: None, %error, tries = self.tries, ?pause, "trying a request again");
         tokio::time::sleep(pause).await;
         Ok(())

@@ -20,15 +20,15 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reenact_core::ShardId;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use self::view::{ALIVE, View};
 use super::client::Client;
 use super::port::{Etag, Only, PortError};
-use super::random;
 use crate::balance;
 use crate::medium::Standing;
 use crate::{ShardHolder, SharingHost};
@@ -162,7 +162,7 @@ impl Members {
         };
         let (id, mut only) = match session {
             Some(session) => (session.id, Only::IfMatch(session.etag)),
-            None => (random::name(), Only::IfNew),
+            None => (self.client.random().name(), Only::IfNew),
         };
         let written = view::of_host(label.as_deref(), ALIVE);
         let blob = view::host_blob(&id);

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reenact_core::{ShardId, Timestamp};
+use tokio::time::Instant;
 
 use self::envelope::{Envelope, Unreadable};
 use super::client::{Client, shard_name};

@@ -2,6 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::port::LeaseId;
@@ -13,9 +15,37 @@ pub(super) fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A name of 32 hexadecimal digits.
-pub(super) fn name() -> String {
-    format!("{:016x}{:016x}", number(), number())
+/// What shows in names and times. Clones draw from the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Random {
+    /// Counts what was drawn of what follows from a seed; by the system where it is `None`.
+    seeded: Option<Arc<AtomicU64>>,
+}
+
+impl Random {
+    /// The same each time.
+    pub(super) fn of_seed(seed: u64) -> Self {
+        Self { seeded: Some(Arc::new(AtomicU64::new(seed))) }
+    }
+
+    fn number(&self) -> u64 {
+        let Some(seeded) = &self.seeded else { return number() };
+        // SplitMix64.
+        let state = seeded.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A name of 32 hexadecimal digits.
+    pub(super) fn name(&self) -> String {
+        format!("{:016x}{:016x}", self.number(), self.number())
+    }
+
+    /// Between half of a time and all of it, so that those who wait for the same do not come at once.
+    pub(super) fn jittered(&self, time: Duration) -> Duration {
+        time / 2 + time.mul_f64((self.number() % 1_000) as f64 / 2_000.0)
+    }
 }
 
 /// A UUID of version 4.
@@ -39,11 +69,6 @@ pub(super) fn mark() -> ClaimMark {
     ClaimMark(mark)
 }
 
-/// Between half of a time and all of it, so that those who wait for the same do not come at once.
-pub(super) fn jittered(time: Duration) -> Duration {
-    time / 2 + time.mul_f64((number() % 1_000) as f64 / 2_000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,9 +83,18 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_gives_the_same_names_each_time_and_another_gives_others() {
+        let names = |seed| [(); 3].map(|()| Random::of_seed(seed).name());
+        assert_eq!(names(1), names(1));
+        assert_ne!(names(1), names(2));
+        let random = Random::of_seed(1);
+        assert_ne!(random.name(), random.name());
+    }
+
+    #[test]
     fn jitter_is_between_half_and_all() {
         for _ in 0..1_000 {
-            let jittered = jittered(Duration::from_secs(10));
+            let jittered = Random::default().jittered(Duration::from_secs(10));
             assert!((5..=10).contains(&jittered.as_secs()), "{jittered:?}");
         }
     }

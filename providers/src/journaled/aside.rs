@@ -53,7 +53,7 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
     ) -> Result<T, ProviderError> {
         if self.inner().asked_on == Threads::Callers {
-            return ask(self.inner());
+            return self.ask_in_turn(ask).await;
         }
         // One that has to wait for a thread does not keep the store open.
         let (inner, look_ups) =
@@ -66,5 +66,19 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
             let reason = "a question to the archive was broken off".to_owned();
             Err(ProviderError::Unavailable { reason, source: Some(Box::new(error)) })
         })
+    }
+
+    /// Asks on the thread of the caller; where that waits for a service, in step with the caller's task.
+    async fn ask_in_turn<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Inner<M, A>) -> Result<T, ProviderError> + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        if !M::SHARED {
+            return ask(self.inner());
+        }
+        let inner = Arc::downgrade(&self.handle.inner);
+        let ask = move || inner.upgrade().map_or(Err(ProviderError::Closed), |inner| ask(&inner));
+        let asked = self.inner().in_step.add(ask).await;
+        asked.ok().flatten().unwrap_or(Err(ProviderError::Closed))
     }
 }

@@ -6,6 +6,7 @@ use super::ids::Ids;
 use super::reader::Reader;
 use super::{Inner, Journaled, Threads, shards};
 use crate::archive::Archive;
+use crate::in_step;
 use crate::journal::{JournalId, Options};
 use crate::medium::Medium;
 use crate::{OpenError, Place, TimerScheduler};
@@ -35,8 +36,19 @@ impl<M: Medium, A: Archive> Journaled<M, A> {
         let reader = Some(Reader::start(&archive)?);
         let (threads, archiving) = (Box::default(), Arc::default());
         let (only_read, asked_on) = (Some(place), Threads::Own);
-        let inner =
-            Inner { threads, reader, ids, shards, archive, archiving, clock, asked_on, only_read };
+        let in_step = in_step::Queue::default();
+        let inner = Inner {
+            threads,
+            reader,
+            ids,
+            shards,
+            archive,
+            archiving,
+            clock,
+            asked_on,
+            in_step,
+            only_read,
+        };
         Ok(Self::of(inner))
     }
 

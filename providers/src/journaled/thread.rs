@@ -15,6 +15,7 @@ use super::Threads;
 use super::budget::{Budget, MemoryShare};
 use super::shard::{Answers, ArchivingLock, Flusher, Opened, Ordered, ReadShard, Shard, Writer};
 use crate::archive::Archive;
+use crate::in_step;
 use crate::medium::Medium;
 use crate::{Batch, Epoch, Lease, ProviderError, TimerScheduler};
 
@@ -35,9 +36,11 @@ pub(super) struct ShardThread {
 enum Worker {
     /// A thread of its own. Both are taken when it ends.
     Thread { orders: Option<mpsc::Sender<Order>>, thread: Option<JoinHandle<()>> },
-    /// The thread of who gives the order.
-    Caller(Mutex<Box<dyn FnMut(Order) + Send>>),
+    /// The thread of who gives the order; where the medium waits for a service, one in step with its task.
+    Caller { work: Arc<Mutex<CarryOut>>, in_step: Option<in_step::Queue> },
 }
+
+type CarryOut = Box<dyn FnMut(Order) + Send>;
 
 type Reply<T> = oneshot::Sender<Result<T, ProviderError>>;
 
@@ -54,6 +57,8 @@ pub(super) struct Common {
     pub(super) archiving: Arc<ArchivingLock>,
     pub(super) clock: Arc<dyn TimerScheduler>,
     pub(super) threads: Threads,
+    /// What is done in step with tasks, where the medium waits for a service.
+    pub(super) in_step: in_step::Queue,
     /// Bytes in memory of a shard from which on they go into the archive.
     pub(super) flush_bytes: usize,
     /// What all shards together may hold in memory.
@@ -82,8 +87,10 @@ impl ShardThread {
         let mut work = Work { shard, common, log };
         if threads == Threads::Callers {
             work.tidy();
-            let worker = Worker::Caller(Mutex::new(Box::new(move |order| work.next(Some(order)))));
-            return Ok(Self { shard: id, worker });
+            let in_step = M::SHARED.then(|| work.common.in_step.clone());
+            let work: CarryOut = Box::new(move |order| work.next(Some(order)));
+            let work = Arc::new(Mutex::new(work));
+            return Ok(Self { shard: id, worker: Worker::Caller { work, in_step } });
         }
         let (orders, incoming) = mpsc::channel();
         let thread = thread::Builder::new().name(format!("reenact-shard-{id}"));
@@ -134,9 +141,15 @@ impl ShardThread {
                     let _ = orders.send(order(reply));
                 }
             }
-            Worker::Caller(work) => {
+            Worker::Caller { work, in_step } => {
+                let (work, order) = (Arc::clone(work), order(reply));
                 // It guards itself against panics.
-                (work.lock().unwrap_or_else(PoisonError::into_inner))(order(reply));
+                let carry_out = move || work.lock().unwrap_or_else(PoisonError::into_inner)(order);
+                match in_step {
+                    // It is waited for by its reply.
+                    Some(queue) => drop(queue.add(carry_out)),
+                    None => carry_out(),
+                }
             }
         }
         replied.await.unwrap_or_else(|_| {

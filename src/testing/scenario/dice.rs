@@ -89,6 +89,16 @@ kinds! {
     DiskReadFailed = "disk-read-failed",
     /// A disk has no room for a while.
     DiskFull = "disk-full",
+    /// A request does not reach the service of a hub.
+    RequestRefused = "request-refused",
+    /// The service of a hub asks for patience.
+    RequestThrottled = "request-throttled",
+    /// A request is lost, and its sender does not know.
+    RequestLost = "request-lost",
+    /// A request reaches the service of a hub when its sender has given it up.
+    RequestLate = "request-late",
+    /// A request is carried out, and its answer is lost.
+    AnswerLost = "answer-lost",
 }
 
 impl FaultKind {
@@ -112,6 +122,8 @@ impl FaultKind {
             Self::SyncFailed | Self::ShortWrite | Self::DiskReadFailed => 10_000,
             Self::NamingFailed => 30_000,
             Self::DiskFull => 80_000,
+            Self::RequestRefused | Self::RequestThrottled | Self::RequestLost => 20_000,
+            Self::RequestLate | Self::AnswerLost => 20_000,
         }
     }
 }

@@ -21,10 +21,13 @@ const QUICK_MS: u64 = 4;
 /// The longest that a slow one takes, in milliseconds.
 const SLOW_MS: u64 = 6_000;
 
+/// The latest that a request reaches a service after its caller has given it up, in milliseconds.
+const LATE_MS: u64 = 10_000;
+
 /// A host or a client, from its start to its crash.
 pub struct Site {
     /// Its number among all of them.
-    pub(super) number: u64,
+    pub number: u64,
     pub(super) dice: Dice,
     pub(super) trace: Trace,
     pub(super) witness: Witness,
@@ -88,7 +91,66 @@ impl Call {
     }
 }
 
+/// What becomes of a request to a service on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// It is carried out.
+    Arrives,
+    /// It is carried out, and its answer is lost.
+    ArrivesUnanswered,
+    /// It is carried out so much later, and its answer is lost.
+    ArrivesLate(Duration),
+    /// It is lost, and nobody knows.
+    Lost,
+    /// The service cannot be reached.
+    Unreachable,
+    /// The service asks for patience.
+    Throttled,
+}
+
 impl Site {
+    /// Sends a request to a service, with all that may go wrong with it.
+    pub async fn send_request(&self, writes: bool) -> Request {
+        if self.on_the_way().await.is_err() {
+            return Request::Unreachable;
+        }
+        let dice = &self.dice;
+        if dice.fault(FaultKind::RequestRefused) {
+            return Request::Unreachable;
+        }
+        if dice.fault(FaultKind::RequestThrottled) {
+            return Request::Throttled;
+        }
+        if dice.fault(FaultKind::RequestLost) {
+            return Request::Lost;
+        }
+        if writes && dice.fault(FaultKind::RequestLate) {
+            return Request::ArrivesLate(Duration::from_millis(dice.below("late by", LATE_MS)));
+        }
+        match dice.fault(FaultKind::AnswerLost) {
+            true => Request::ArrivesUnanswered,
+            false => Request::Arrives,
+        }
+    }
+
+    /// The service has answered, and says so in the trace. False when the answer finds nobody.
+    pub async fn hear_answer(
+        &self,
+        operation: &'static str,
+        target: &str,
+        outcome: &'static str,
+        writes: bool,
+    ) -> bool {
+        let at = self.began.elapsed().as_micros();
+        self.trace.add((at, self.number, operation, target, outcome), || {
+            format!("{at} site {} {operation} {target} {outcome}", self.number)
+        });
+        if writes && self.crashes.is_some() && self.dice.fault(FaultKind::CrashAfterWrite) {
+            self.crash().await;
+        }
+        self.on_the_way().await.is_ok()
+    }
+
     pub(super) fn new(
         number: u64,
         dice: Dice,
@@ -123,7 +185,8 @@ impl Site {
         self.is_back.notify_waiters();
     }
 
-    pub(super) fn is_alive(&self) -> bool {
+    /// Whether it has not crashed.
+    pub fn is_alive(&self) -> bool {
         !self.is_dead.load(Ordering::SeqCst)
     }
 

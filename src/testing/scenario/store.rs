@@ -15,6 +15,14 @@ use crate::testing::VirtualClock;
 /// The store of a world. What goes wrong between it and a host is the affair of the [`Site`] of that host.
 #[async_trait]
 pub trait WorldStore: Send + Sync + 'static {
+    /// Called once, before anything else. `site` makes the site of a client.
+    async fn begin(&self, _site: &(dyn Fn() -> Arc<Site> + Send + Sync)) {}
+
+    /// Whether its hosts find out by themselves which of them have gone, as in a hub.
+    fn buries_its_dead(&self) -> bool {
+        false
+    }
+
     /// Opens it for a host.
     async fn open(
         &self,

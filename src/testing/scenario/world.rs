@@ -96,13 +96,35 @@ pub fn simulate<T, F>(
 where
     F: Future<Output = T>,
 {
+    let store = plan.store;
+    let make = |ground: &Ground| match store {
+        ScenarioStore::Memory => Arc::new(Memory::new(ground)) as Arc<dyn WorldStore>,
+        ScenarioStore::Directory => Arc::new(LyingDirectory::new(ground)),
+    };
+    simulate_on(plan, make, build, drive)
+}
+
+/// The same on a store of the caller's.
+///
+/// # Panics
+/// As [`simulate`].
+pub fn simulate_on<T, F>(
+    plan: &Plan,
+    make: impl FnOnce(&Ground) -> Arc<dyn WorldStore>,
+    build: impl Fn(&Dice) -> HostBuilder + Send + Sync + 'static,
+    drive: impl FnOnce(World) -> F,
+) -> Simulated<T>
+where
+    F: Future<Output = T>,
+{
     let stepper = Stepper::new(plan.points.is_some()).expect("the system gives a runtime");
     let (dice, trace) = (Dice::new(plan.seed, plan.only.clone()), Trace::new(plan.keeps_lines));
     let entered = stepper.runtime().enter();
     let began = Instant::now();
-    let (world, crashes) = World::begin(plan, dice.clone(), trace.clone(), Box::new(build));
+    let (world, crashes) = World::begin(plan, make, dice.clone(), trace.clone(), Box::new(build));
     let of_steps = world.clone();
     let run = async {
+        world.start_hosts().await;
         let chaos = tokio::spawn(world.clone().go_wrong());
         let crashing = tokio::spawn(world.clone().crash_as_asked(crashes));
         let result = drive(world.clone()).await;
@@ -132,6 +154,7 @@ where
 impl World {
     fn begin(
         plan: &Plan,
+        make: impl FnOnce(&Ground) -> Arc<dyn WorldStore>,
         dice: Dice,
         trace: Trace,
         build: Build,
@@ -142,10 +165,7 @@ impl World {
         let (chance, right) = (dice.clone(), clock.clone());
         let ground =
             Ground { seed: plan.seed, shards, dice: chance, clock: right, crashes: crashes_of };
-        let store: Arc<dyn WorldStore> = match plan.store {
-            ScenarioStore::Memory => Arc::new(Memory::new(&ground)),
-            ScenarioStore::Directory => Arc::new(LyingDirectory::new(&ground)),
-        };
+        let store = make(&ground);
         let machine = |_| Machine {
             clock: VirtualClock::new(),
             running: None,
@@ -168,11 +188,15 @@ impl World {
             client: Mutex::default(),
             damage: Mutex::default(),
         };
-        let world = Self(Arc::new(inner));
-        for machine in 0..plan.hosts.max(1) {
-            world.start(machine, Duration::ZERO);
+        (Self(Arc::new(inner)), crashes)
+    }
+
+    async fn start_hosts(&self) {
+        self.0.store.begin(&|| self.site(None)).await;
+        let machines = self.machines().len();
+        for machine in 0..machines {
+            self.start(machine, Duration::ZERO);
         }
-        (world, crashes)
     }
 
     /// The chance of this run.
@@ -288,7 +312,7 @@ impl World {
         Arc::new(Site::new(number, dice, notes, crashes, self.0.began))
     }
 
-    /// A store as it is reached from a site.
+    /// A store as it is reached from a site, and the membership that the world must take from it.
     fn faulty(
         &self,
         store: &dyn Provider,
@@ -296,7 +320,8 @@ impl World {
         clock: VirtualClock,
     ) -> (Faulty, Option<Arc<Queues>>) {
         let queues = Queues::new(store, site.clone());
-        (Faulty::new(store, site.clone(), clock, queues.clone()), queues)
+        let faulty = Faulty::new(store, site.clone(), clock, queues.clone());
+        (faulty, queues.filter(|_| !self.0.store.buries_its_dead()))
     }
 
     /// What a host or a client draws at random follows from it.

@@ -1,13 +1,14 @@
 //! What a process knows of the hub's other processes, from its last list of their blobs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reenact_core::ShardId;
+use tokio::time::Instant;
 
 use crate::azure::client::shard_name;
 use crate::azure::port::{BlobEntry, Etag, Metadata};
-use crate::azure::random;
+use crate::azure::random::Random;
 use crate::{ShardHolder, SharingHost};
 
 /// What the names of all of these blobs begin with.
@@ -209,7 +210,7 @@ pub(super) fn of_notice() -> Metadata {
 fn metadata<const N: usize>(values: [(&str, String); N]) -> Metadata {
     let values = values.into_iter().filter(|(_, value)| !value.is_empty());
     let values = values.map(|(name, value)| (name.to_owned(), value));
-    values.chain([("nonce".to_owned(), random::name())]).collect()
+    values.chain([("nonce".to_owned(), Random::default().name())]).collect()
 }
 
 /// Metadata takes printable ASCII only.

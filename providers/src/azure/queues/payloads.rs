@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use reenact_core::Timestamp;
 
 use super::Queues;
 use super::envelope::Envelope;
 use crate::azure::port::{BlobEntry, Only, PortError, PortErrorKind};
-use crate::azure::random;
 
 /// How the names of the payloads of a queue begin.
 const PREFIX: &str = "payload";
@@ -57,7 +58,7 @@ impl Queues {
         envelope: Envelope,
         at: Timestamp,
     ) -> Result<String, PortError> {
-        let blob = format!("{PREFIX}/{queue}/{}", random::name());
+        let blob = format!("{PREFIX}/{queue}/{}", self.client.random().name());
         let metadata = BTreeMap::from([("at".to_owned(), at.as_micros().to_string())]);
         self.client.put(&blob, envelope.into_bytes(), &metadata, &Only::Always).await?;
         Ok(blob)
@@ -102,6 +103,7 @@ fn is_orphaned(payload: &BlobEntry, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::azure::random::Random;
     use std::sync::Arc;
 
     use reenact_core::InstanceId;
@@ -119,7 +121,12 @@ mod tests {
         let clock = ManualClock::default();
         let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
         storage.create_container().await.unwrap();
-        let client = Client::new(storage.clone(), Handle::current(), Duration::from_millis(1));
+        let client = Client::new(
+            storage.clone(),
+            Handle::current(),
+            Duration::from_millis(1),
+            Random::default(),
+        );
         let members = Members::new(client.clone(), 1, Duration::from_secs(15));
         let (hub, visibility) = (("hub".to_owned(), 1), Duration::from_secs(15));
         let queues = Queues::new(client, members, Arc::new(clock.clone()), hub, visibility, false);

@@ -8,7 +8,6 @@ use super::Queues;
 use super::envelope::Envelope;
 use crate::azure::client::corrupt;
 use crate::azure::port::{BlobEntry, Metadata, Only, PortError};
-use crate::azure::random;
 use crate::limits::MAX_QUARANTINE_DETAILS_BYTES;
 use crate::{ProviderError, QuarantineId, Quarantined, QueueOf};
 
@@ -52,7 +51,7 @@ impl Queues {
             }
         }
         // Ordered by time.
-        let blob = format!("{PREFIX}{:020}-{}", at.as_micros(), random::name());
+        let blob = format!("{PREFIX}{:020}-{}", at.as_micros(), self.client.random().name());
         let put = self.client.put(&blob, bytes, &metadata, &Only::IfNew).await;
         put.map(drop).map_err(PortError::into_provider_error)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::follower::Follower;
 use super::{Layers, ReadShard, Shard};

@@ -1,6 +1,8 @@
 //! How far the journal of a shard that others write was read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::journal::Recovered;
 
