@@ -324,7 +324,8 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 read => read,
             };
-            if shard.times_stepped_down() == before {
+            let is_there = !matches!(read, Err(ProviderError::NotFound { .. }));
+            if shard.is_read(before, is_there)? {
                 return read;
             }
         }
@@ -346,7 +347,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 summary => summary,
             };
-            if shard.times_stepped_down() == before {
+            if shard.is_read(before, summary.is_some())? {
                 return Ok(summary);
             }
         }
@@ -378,7 +379,8 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 loaded => loaded,
             };
-            if shard.times_stepped_down() == before {
+            let is_there = !matches!(loaded, Ok(None) | Err(ProviderError::NotFound { .. }));
+            if shard.is_read(before, is_there)? {
                 return loaded;
             }
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use reenact_core::ShardId;
+use reenact_core::{ExecutionId, ShardId};
 use reenact_providers::azure::Azure;
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::{
@@ -349,6 +349,27 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
 async fn listed(reader: &Azure) -> u64 {
     let (all, page) = (InstanceFilter::new(), PageRequest::new());
     reader.list(&all, &page).await.unwrap().instances[0].turns
+}
+
+/// What it has in memory is all that there was, and no more than that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_may_have_lost_a_shard_does_not_say_what_is_not_there() {
+    let hub = Hub::new(ONE_APPEND);
+    let silent = hub.port();
+    let mut first = hub.begin(&silent, Record::default()).await;
+    first.append(0, "a", InstanceState::Running).await;
+    silent.plan(silence);
+    let mut second = hub.begin(&hub.port(), first.record.clone()).await;
+    second.append(0, "b", InstanceState::Running).await;
+
+    let (b, execution) = (Life::id(0, "b"), ExecutionId::FIRST);
+    let not_known = |error| matches!(error, Some(ProviderError::Unavailable { .. }));
+    assert!(not_known(first.provider.summary(&b).await.err()), "it is there");
+    assert!(not_known(first.provider.load(&b, 10).await.err()));
+    assert!(not_known(first.provider.read(&b, execution, 0, 10).await.err()));
+    assert!(not_known(first.provider.executions(&b).await.err()));
+    assert!(second.provider.summary(&b).await.unwrap().is_some());
+    drop(first.provider);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,8 +79,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     pub(crate) fn check_standing(&self) -> Result<(), ProviderError> {
         self.check_claim()?;
         if self.medium.standing() == Standing::Doubtful {
-            let reason = "whether the shard is still held is not known".to_owned();
-            return Err(ProviderError::Unavailable { reason, source: None });
+            return Err(not_surely_held());
         }
         Ok(())
     }
@@ -88,6 +87,24 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     /// Whether memory may know less than the log says.
     pub(crate) fn may_lag(&self) -> bool {
         M::SHARED && !self.state().is_writing
+    }
+
+    /// Whether what was read counts: nothing of what was in memory was thrown away since then.
+    ///
+    /// `Unavailable` where nothing `is_there`, and others may have written it meanwhile without that memory knows it.
+    pub(crate) fn is_read(
+        &self,
+        times_stepped_down: u64,
+        is_there: bool,
+    ) -> Result<bool, ProviderError> {
+        let state = self.state();
+        if self.times_stepped_down() != times_stepped_down {
+            return Ok(false);
+        }
+        if M::SHARED && state.is_writing && !is_there && self.medium.standing() != Standing::Held {
+            return Err(not_surely_held());
+        }
+        Ok(true)
     }
 
     /// Reads what others have written since the last look.
@@ -167,4 +184,9 @@ impl<M: Medium, A: Archive> Shard<M, A> {
     fn failed(&self, error: MediumError, doing: &'static str) -> ProviderError {
         JournalError::of_medium(error, self.identity.shard, doing).into()
     }
+}
+
+fn not_surely_held() -> ProviderError {
+    let reason = "whether the shard is still held is not known".to_owned();
+    ProviderError::Unavailable { reason, source: None }
 }
