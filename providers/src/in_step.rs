@@ -100,7 +100,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Work of which one piece is done at a time, in the order in which it came.
+/// Work of which one part is done at a time, in the order in which it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue(Arc<Mutex<()>>);
 
@@ -137,16 +137,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pieces_of_work_are_done_one_after_the_other_in_their_order() {
+    async fn parts_of_work_are_done_one_after_the_other_in_their_order() {
         let queue = Queue::default();
         let began = Instant::now();
-        let piece = |seconds| {
+        let part = |seconds| {
             move || {
                 block_on(sleep(Duration::from_secs(seconds)));
                 began.elapsed().as_secs()
             }
         };
-        let (first, second) = (queue.add(piece(5)), queue.add(piece(1)));
+        let (first, second) = (queue.add(part(5)), queue.add(part(1)));
         let ended = [second.await.expect("it ends"), first.await.expect("it ends")];
         assert_eq!(ended, [Some(6), Some(5)]);
     }
