@@ -1,6 +1,6 @@
 //! Bugs that engines of this kind have had, planted one at a time, so that it can be seen which check finds them.
 //!
-//! A program that is built with `--cfg reenact_zoo` has all of them, and one [`plant`]s one. Any other build has none:
+//! A program that is built with `--cfg reenact_zoo` has all of them, and `plant` plants one. Any other build has none:
 //! [`planted`] is a constant there. Where a bug is planted, the code says `zoo::planted(Bug::...)`.
 
 /// A bug that can be planted.

@@ -43,6 +43,7 @@ pub const FOUND_BY: &[(Bug, Check, u64)] = &[
     (Bug::TimerEarly, Check::Simulation, 18),
     (Bug::OverdueComesLast, Check::Values, 182),
     (Bug::MessageNotSentAgain, Check::Simulation, 20),
+    (Bug::CompletionOfEarlierExecution, Check::Simulation, 961),
     (Bug::KeyOfAttempt, Check::Simulation, 20),
     (Bug::LostLeaseNeverTakenAgain, Check::Simulation, 6),
     (Bug::PoisonForEver, Check::Poison, 1),

@@ -53,8 +53,12 @@ async fn assert_sent(sender: &Host, receiver: &str, id: u8) {
     received.raise_event("Third", ()).await.unwrap();
     received.result().await.unwrap();
     let started = format!("started by the sender of {receiver}");
-    while of_instance(&started).is_empty() {
-        tokio::task::yield_now().await;
+    // Another host has seen in the store that they have ended: their own one says so in a span after that.
+    for (id, name) in [(receiver, "receives"), (own.as_str(), "sends"), (started.as_str(), "ends")] {
+        let name = format!("orchestration:{name}");
+        while !of_instance(id).iter().any(|span| span.name == name) {
+            tokio::task::yield_now().await;
+        }
     }
     let trace = of_trace(&format!("{id:02x}").repeat(16));
     let execution = one(&trace, "orchestration:sends", "");
