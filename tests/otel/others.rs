@@ -54,7 +54,8 @@ async fn assert_sent(sender: &Host, receiver: &str, id: u8) {
     received.result().await.unwrap();
     let started = format!("started by the sender of {receiver}");
     // Another host has seen in the store that they have ended: their own one says so in a span after that.
-    for (id, name) in [(receiver, "receives"), (own.as_str(), "sends"), (started.as_str(), "ends")] {
+    for (id, name) in [(receiver, "receives"), (own.as_str(), "sends"), (started.as_str(), "ends")]
+    {
         let name = format!("orchestration:{name}");
         while !of_instance(id).iter().any(|span| span.name == name) {
             tokio::task::yield_now().await;
