@@ -36,7 +36,7 @@ pub(super) struct ShardThread {
 enum Worker {
     /// A thread of its own. Both are taken when it ends.
     Thread { orders: Option<mpsc::Sender<Order>>, thread: Option<JoinHandle<()>> },
-    /// The thread of who gives the order; where the medium waits for a service, one in step with its task.
+    /// The thread of the caller; where the medium waits for a service, one in step with its task.
     Caller { work: Arc<Mutex<CarryOut>>, in_step: Option<in_step::Queue> },
 }
 
