@@ -236,14 +236,21 @@ impl Life {
     }
 
     async fn until_done<T>(&self, mut step: impl AsyncFnMut() -> Result<T, ProviderError>) -> T {
-        let mut refused = Vec::new();
-        for _ in 0..TRIES {
+        let (mut refused, mut looks) = (Vec::new(), 0);
+        while refused.len() < TRIES && looks < LOOKS {
             match step().await {
                 Ok(done) => return done,
+                // The machine was so slow that this provider was not heard of for a lease time.
+                Err(ProviderError::Unavailable { reason, source: None })
+                    if reason.contains("is still held is not known") =>
+                {
+                    looks += 1;
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
                 Err(error) => refused.push(error),
             }
         }
-        panic!("it fails again and again: {refused:?}");
+        panic!("it fails again and again: {refused:?}, {looks} looks");
     }
 
     async fn purge(&mut self, shard: usize, label: &str) {

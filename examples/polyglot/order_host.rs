@@ -105,7 +105,7 @@ async fn run(command: &mut Command) -> Result<(), Failure> {
 }
 
 fn worker(mut command: Command, file: &str, endpoint: &str) -> Result<Child, Failure> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/polyglot").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/polyglot").join(file);
     // What a worker logs is of no interest here.
     let command = command.arg(path).env("ENDPOINT", endpoint).stderr(Stdio::null());
     let worker = command.kill_on_drop(true).spawn();
