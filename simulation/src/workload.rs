@@ -7,6 +7,7 @@ mod ledger;
 mod oracle;
 mod program;
 mod stream;
+mod transfer;
 
 use reenact::UpdateName;
 use serde::{Deserialize, Serialize};

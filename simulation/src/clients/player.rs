@@ -29,7 +29,8 @@ pub(super) struct Heard {
 enum Ended {
     Completed(Vec<Out>),
     Stopped,
-    Failed,
+    /// With what is said of it.
+    Failed(String),
 }
 
 /// The client of one program, from the start of its instance to the end of it.
@@ -88,14 +89,14 @@ impl Player {
             answers.push((number, joined(update).await?));
         }
         let mut ended = self.result().await?;
-        if let (Ended::Failed, Some(number)) = (&ended, self.program.breaks()) {
+        if let (Ended::Failed(_), Some(number)) = (&ended, self.program.breaks()) {
             repair::mend(&self.run, &self.id, number).await?;
             ended = self.result().await?;
         }
         let out = match ended {
             Ended::Completed(out) => Some(out),
             Ended::Stopped => None,
-            Ended::Failed => return Err("it has failed".to_owned()),
+            Ended::Failed(why) => return Err(format!("it has failed: {why}")),
         };
         self.check_stream(joined(reader).await?, out.is_some()).await?;
         // Its answers are kept when it has ended.
@@ -113,7 +114,9 @@ impl Player {
                 match handle.result().await {
                     Ok(out) => Ok(Ended::Completed(out)),
                     Err(error) if error.kind() == ErrorKind::Stopped => Ok(Ended::Stopped),
-                    Err(error) if error.kind() == ErrorKind::Failed => Ok(Ended::Failed),
+                    Err(error) if error.kind() == ErrorKind::Failed => {
+                        Ok(Ended::Failed(format!("{error:?}")))
+                    }
                     Err(error) => Err(error),
                 }
             }

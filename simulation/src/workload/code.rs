@@ -3,10 +3,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use reenact::EntityCallError;
 use reenact::prelude::*;
 
-use super::program::Entry;
+use super::transfer::transfer;
 use super::{
     ASK, Answer, CANARY, EVENTS, FRAGILE, ITEMS, Item, LEDGERS, Ledger, MARKED, MESSAGE, Message,
     Out, Program, Step,
@@ -205,28 +204,6 @@ async fn ask(
         update.reply(&answer)
     }
     Ok(Out::Asked { number, is_refused })
-}
-
-/// Moves cents under the locks of both ledgers, which do nothing else meanwhile.
-async fn transfer(
-    ctx: &OrchestrationContext,
-    entry: Entry,
-    to: usize,
-) -> Result<Out, OrchestrationError> {
-    let from = ctx.entity::<Ledger>(LEDGERS[entry.ledger]);
-    let to = ctx.entity::<Ledger>(LEDGERS[to]);
-    let locks = ctx.lock([from.recipient(), to.recipient()]).await?;
-    let expected = (from.count().await?, to.count().await?);
-    let places = match from.take(entry.number, entry.cents).await {
-        Ok(place) => Some((place, to.put(entry.number, entry.cents).await?)),
-        Err(EntityCallError::Refused(_)) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let is_alone = places.is_none_or(|places| places == expected)
-        && (from.count().await?, to.count().await?)
-            == places.map_or(expected, |(from, to)| (from + 1, to + 1));
-    locks.release();
-    Ok(Out::Moved { places, is_alone })
 }
 
 /// Sends a message to a program, which has begun, and may have ended.

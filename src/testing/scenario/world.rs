@@ -260,13 +260,20 @@ impl World {
     pub async fn restart(&self) {
         let machines = self.machines().len();
         for machine in 0..machines {
-            while self.machines()[machine].is_starting {
+            while self.machines()[machine].is_starting && !self.is_in_use_by_another() {
                 sleep(START_AGAIN).await;
             }
             self.shut_down(machine).await;
             self.start(machine, Duration::ZERO);
         }
         self.until_it_is_open().await;
+    }
+
+    /// Whether a host runs on a store that no other can open meanwhile: one that is starting waits for it, and has its code
+    /// when that has ended.
+    fn is_in_use_by_another(&self) -> bool {
+        let is_running = self.machines().iter().any(|machine| machine.running.is_some());
+        is_running && self.0.store.connect().is_none()
     }
 
     /// Whether there was a host to shut down.
