@@ -40,6 +40,10 @@ pub(crate) async fn locks(
         "completes" => return Ok(1),
         "fails" => return Err(OrchestrationError::new("on purpose")),
         "parks" => ctx.call_activity_by_name("unregistered", &()).await?,
+        "parks later" => {
+            let _: u64 = ctx.wait_external("Go").await?;
+            ctx.call_activity_by_name("unregistered", &()).await?
+        }
         "releases" => {
             guard.release();
             ctx.set_status("released");

@@ -43,7 +43,8 @@ impl OrchestrationContext {
     /// What is held, or asked for, follows from the log. It is given back when the guard is dropped, which is a step of
     /// the code, and at the end of the instance, whatever that is: it completes, fails, is cancelled, terminated,
     /// continues as new or is purged. An instance that is parked or rewound gives back what it holds too: then
-    /// the lock is lost, and what the code asks for under it, as it goes on, is an error.
+    /// the lock is lost, and what the code asks for under it, as it goes on, is an error. One that still waits for a
+    /// lock then asks for all of them anew, as it goes on.
     ///
     /// Dropped while it waits, the future gives back what it has. An id that stands twice counts once.
     ///
@@ -60,37 +61,50 @@ impl OrchestrationContext {
             let Addressed { instance, or_start } = recipient.addressed();
             sorted.insert(instance?, or_start.transpose()?);
         }
-        let mut guard = LockGuard { shared: self.shared().clone(), lock: None };
-        let mut state = self.shared().lock();
-        if state.lock.is_some() {
+        if self.shared().lock().lock.is_some() {
             return Err(LockError::Nested);
         }
         if sorted.is_empty() {
-            return Ok(guard);
+            return Ok(LockGuard { shared: self.shared().clone(), lock: None });
         }
-        state.lock = Some(CodeLock::default());
-        drop(state);
+        loop {
+            if let Some(guard) = self.ask_for_locks(&sorted).await? {
+                return Ok(guard);
+            }
+        }
+    }
+
+    /// Asks for all of them in order. `None` when what was given or asked for was lost meanwhile.
+    async fn ask_for_locks(
+        &self,
+        of: &BTreeMap<InstanceId, Option<Box<OrStart>>>,
+    ) -> Result<Option<LockGuard>, LockError> {
+        self.shared().lock().lock = Some(CodeLock::default());
         // From here on, dropping it gives back what was asked for.
-        guard.lock = Some(CorrelationId::START);
-        for (to, or_start) in sorted {
-            let asked = RequestOfLock { to: to.clone(), or_start };
+        let mut guard =
+            LockGuard { shared: self.shared().clone(), lock: Some(CorrelationId::START) };
+        for (to, or_start) in of {
+            let asked = RequestOfLock { to: to.clone(), or_start: or_start.clone() };
             let refusal = asked.or_start.as_ref().and_then(|start| self.refusal_of_start(start));
             let mut state = self.shared().lock();
             let id = state.ask_for_lock(&mut guard, (asked, refusal), self.is_shielded())?;
             drop(state);
             let shared = self.shared().clone();
-            let answer = DurableFuture::scheduled(shared, id, given);
-            answer.await.map_err(|why| {
+            let answer = DurableFuture::scheduled(shared, id, given).await;
+            if self.shared().lock().has_lost_lock() {
+                return Ok(None);
+            }
+            answer.map_err(|why| {
                 if let CallUpdateError::Cancelled(cancelled) = why {
                     return LockError::Cancelled(cancelled);
                 }
-                LockError::NotLocked { of: to, why: why.into() }
+                LockError::NotLocked { of: to.clone(), why: why.into() }
             })?;
         }
         if let Some(lock) = &mut self.shared().lock().lock {
             lock.is_held = true;
         }
-        Ok(guard)
+        Ok(Some(guard))
     }
 
     /// Whether the code holds the lock of an instance now.
@@ -122,6 +136,12 @@ struct RequestOfLock {
 }
 
 impl State {
+    /// Whether the instance was parked or rewound since the code asked for the first of its locks.
+    fn has_lost_lock(&self) -> bool {
+        let lock = self.lock.as_ref().and_then(|lock| lock.id);
+        lock.is_some_and(|lock| self.outbox.text_of_lock(lock).is_none())
+    }
+
     /// The code asks for a lock. The id of the first of them names all that are taken together.
     fn ask_for_lock(
         &mut self,

@@ -273,6 +273,48 @@ fn an_instance_that_is_parked_gives_back_its_locks_and_finds_them_lost() {
 }
 
 #[test]
+fn an_instance_that_is_parked_while_it_waits_for_a_lock_asks_for_all_of_them_anew() {
+    let mut instance = Instance::start(code(locking), "ends");
+    let first = instance.only_message();
+    instance.apply(granted(&first));
+    let (second, lost) = (instance.only_message(), text(&instance));
+    let parked = [instance.turns(), &[RecordedTurn::parked(instance.now, "no code")]].concat();
+    let machine =
+        Instance::try_replay(&instance.code, &instance.config, &parked).expect("it replays");
+    let (code, config) = (instance.code.clone(), instance.config.clone());
+    let mut instance = Instance::resumed(code, config, machine, instance.now);
+    instance.apply(Command::Unpark);
+    // What was asked for is given back, and so its answer is of no use, whatever it is.
+    let answer = instance.apply(granted(&second));
+    assert_eq!(
+        answer.log(),
+        [
+            "Request #2: answered",
+            "Request #1: lock released",
+            "Request #3: lock #3 of `a` asked for"
+        ]
+    );
+    for of in ["a", "b"] {
+        let asked = loop {
+            let under_way = sent(&instance.machine.open_actions());
+            let is_new = |message: &&Message| message.id.id > second.id.id;
+            if let Some(asked) = under_way.iter().find(is_new) {
+                break asked.clone();
+            }
+            // What gives back the lost lock goes first.
+            under_way.iter().for_each(|message| drop(instance.apply(delivered(message))));
+        };
+        assert_eq!(requests(std::slice::from_ref(&asked))[0].0, of);
+        instance.apply(granted(&asked));
+    }
+    instance.raise("Go", "go");
+    let seen = instance.output::<Vec<String>>();
+    assert!(!seen[..2].contains(&"lost".to_string()) && seen[0] == seen[3], "{seen:?}");
+    assert_ne!(seen[0], lost, "it is another lock");
+    instance.assert_replays();
+}
+
+#[test]
 fn a_rewind_gives_back_what_was_locked_before_it_and_after_it() {
     let mut instance = holding("releases");
     let messages = sent(&instance.raise("Go", "go").actions);
