@@ -11,6 +11,7 @@ mod history;
 mod hub;
 mod marks;
 mod overdue;
+mod parallel;
 mod secrets;
 pub mod systematic;
 mod workload;
@@ -28,6 +29,7 @@ use crate::hub::Hub;
 use crate::workload::Hosts;
 
 pub use crate::marks::{MARKS, Marks};
+pub use crate::parallel::in_order;
 
 /// The outcome of one seed: what it has seen, or what is wrong.
 pub type Outcome = Simulated<Result<Marks, String>>;

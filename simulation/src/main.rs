@@ -1,16 +1,23 @@
 //! `reenact-simulation`: runs seeds, and prints for each that fails a line that repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use reenact::testing::simulation::{Fault, FaultKind};
-use reenact_simulation::{MARKS, Store, run_seed_on, store_of, systematic};
+use reenact_simulation::{MARKS, Outcome, Store, in_order, run_seed_on, store_of, systematic};
 
-const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--store memory|directory|hub] \
+const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--seconds N] [--jobs N] [--store memory|directory|hub] \
      [--faults crash:3,twice:0] [--trace] [--keep-going]\n\
      reenact-simulation --systematic [--scenario NAME] [--twice [N]]\n\
      reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
+
+/// Large futures are made and dropped all the time, which takes a sixth of the time with the allocator of the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// From this number of seeds on, each kind of fault must have happened, and each mark must have been seen.
 const ENOUGH_SEEDS: u64 = 500;
@@ -18,6 +25,10 @@ const ENOUGH_SEEDS: u64 = 500;
 struct Arguments {
     seeds: u64,
     first: u64,
+    /// After this time no more seeds are taken.
+    lasts: Option<Duration>,
+    /// The number of threads that run seeds.
+    jobs: NonZero<usize>,
     only: Option<BTreeSet<Fault>>,
     /// The store of all seeds; each has its own where it is `None`.
     store: Option<Store>,
@@ -39,62 +50,121 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (began, mut failed, mut calls) = (Instant::now(), 0_u64, 0_u64);
-    let mut fired: BTreeMap<FaultKind, u64> = BTreeMap::new();
-    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut digest = 0_u64;
-    for seed in arguments.first..arguments.first + arguments.seeds {
-        let store = arguments.store.unwrap_or(store_of(seed));
-        let outcome = run_seed_on(store, seed, arguments.only.clone(), arguments.trace);
-        outcome.lines.iter().for_each(|line| println!("{line}"));
-        outcome.fired.iter().for_each(|fault| *fired.entry(fault.kind).or_default() += 1);
-        calls += outcome.calls;
-        digest = digest.rotate_left(1) ^ outcome.digest;
-        if arguments.seeds == 1 {
-            let faults: Vec<String> = outcome.fired.iter().map(Fault::to_string).collect();
-            println!(
-                "seed {seed} on {store}: digest {:016x}, {} calls of the store, {:?} of virtual time, faults {}",
-                outcome.digest,
-                outcome.calls,
-                outcome.took,
-                faults.join(",")
-            );
-        }
-        match outcome.result {
-            Ok(marks) => marks.into_iter().for_each(|mark| *seen.entry(mark).or_default() += 1),
+    let report = run(&arguments);
+    report.print(&arguments)
+}
+
+/// Runs the seeds, prints what goes wrong, and adds up what they have seen.
+fn run(arguments: &Arguments) -> Report {
+    let began = Instant::now();
+    let mut report = Report::default();
+    let store_of = |seed| arguments.store.unwrap_or(store_of(seed));
+    let last = arguments.first.saturating_add(arguments.seeds);
+    in_order(
+        arguments.first..last,
+        arguments.jobs,
+        |seed| run_seed_on(store_of(seed), seed, arguments.only.clone(), arguments.trace),
+        |seed, outcome| {
+            let went_well = report.add(arguments, (seed, store_of(seed)), outcome);
+            let is_late = arguments.lasts.is_some_and(|lasts| began.elapsed() >= lasts);
+            if is_late || !(went_well || arguments.keep_going) {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        },
+    );
+    report.took = began.elapsed();
+    report
+}
+
+/// What came of all seeds.
+#[derive(Default)]
+struct Report {
+    seeds: u64,
+    failed: u64,
+    calls: u64,
+    digest: u64,
+    fired: BTreeMap<FaultKind, u64>,
+    seen: BTreeMap<&'static str, u64>,
+    took: Duration,
+}
+
+impl Report {
+    /// Whether the seed went well.
+    fn add(
+        &mut self,
+        arguments: &Arguments,
+        (seed, store): (u64, Store),
+        outcome: Result<Outcome, String>,
+    ) -> bool {
+        self.seeds += 1;
+        let result = outcome.and_then(|outcome| {
+            self.count(&outcome);
+            outcome.lines.iter().for_each(|line| println!("{line}"));
+            if arguments.seeds == 1 {
+                print_seed(seed, store, &outcome);
+            }
+            outcome.result
+        });
+        match result {
+            Ok(marks) => marks.into_iter().for_each(|it| *self.seen.entry(it).or_default() += 1),
             Err(wrong) => {
-                failed += 1;
+                self.failed += 1;
                 println!(
                     "seed {seed} on {store} fails: {wrong}\n  repeat it with: cargo run -p reenact-simulation -- --store {store} --seed {seed}"
                 );
-                if !arguments.keep_going {
-                    break;
-                }
+                return false;
             }
         }
+        true
     }
-    let took = began.elapsed().as_secs_f64();
+
+    fn count(&mut self, outcome: &Outcome) {
+        outcome.fired.iter().for_each(|fault| *self.fired.entry(fault.kind).or_default() += 1);
+        self.calls += outcome.calls;
+        self.digest = self.digest.rotate_left(1) ^ outcome.digest;
+    }
+
+    fn print(&self, arguments: &Arguments) -> ExitCode {
+        println!(
+            "{} seeds from {}, {} failed, {} calls of the store, {:.1} s, digest {:016x}",
+            self.seeds,
+            arguments.first,
+            self.failed,
+            self.calls,
+            self.took.as_secs_f64(),
+            self.digest
+        );
+        for (kind, times) in &self.fired {
+            println!("  {kind}: {times}");
+        }
+        for mark in MARKS {
+            println!("  {mark}: {} seeds", self.seen.get(mark).unwrap_or(&0));
+        }
+        let missing = FaultKind::ALL.iter().filter(|kind| !self.fired.contains_key(kind));
+        let missing: Vec<_> = missing.collect();
+        let unseen: Vec<_> = MARKS.iter().filter(|it| !self.seen.contains_key(*it)).collect();
+        let all_can_happen = arguments.only.is_none() && arguments.store.is_none();
+        if all_can_happen
+            && self.seeds >= ENOUGH_SEEDS
+            && !(missing.is_empty() && unseen.is_empty())
+        {
+            println!("these have never happened: {missing:?} {unseen:?}");
+            return ExitCode::FAILURE;
+        }
+        if self.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+fn print_seed(seed: u64, store: Store, outcome: &Outcome) {
+    let faults: Vec<String> = outcome.fired.iter().map(Fault::to_string).collect();
     println!(
-        "{} seeds, {failed} failed, {calls} calls of the store, {took:.1} s, digest {digest:016x}",
-        arguments.seeds
+        "seed {seed} on {store}: digest {:016x}, {} calls of the store, {:?} of virtual time, faults {}",
+        outcome.digest,
+        outcome.calls,
+        outcome.took,
+        faults.join(",")
     );
-    let missing: Vec<_> = FaultKind::ALL.iter().filter(|kind| !fired.contains_key(kind)).collect();
-    for (kind, times) in &fired {
-        println!("  {kind}: {times}");
-    }
-    for mark in MARKS {
-        println!("  {mark}: {} seeds", seen.get(mark).unwrap_or(&0));
-    }
-    let unseen: Vec<_> = MARKS.iter().filter(|mark| !seen.contains_key(*mark)).collect();
-    let all_can_happen = arguments.only.is_none() && arguments.store.is_none();
-    if all_can_happen
-        && arguments.seeds >= ENOUGH_SEEDS
-        && !(missing.is_empty() && unseen.is_empty())
-    {
-        println!("these have never happened: {missing:?} {unseen:?}");
-        return ExitCode::FAILURE;
-    }
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 #[cfg(reenact_zoo)]
@@ -115,6 +185,8 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
     let mut arguments = Arguments {
         seeds: 1_000,
         first: 0,
+        lasts: None,
+        jobs: available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         only: None,
         store: None,
         trace: false,
@@ -131,6 +203,14 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, Strin
                 arguments.only = Some(faults.map(str::parse).collect::<Result<_, _>>()?);
             }
             "--store" => arguments.store = Some(value()?.parse()?),
+            "--seconds" => {
+                arguments.lasts = Some(Duration::from_secs(number(&value()?)?));
+                arguments.seeds = u64::MAX;
+            }
+            "--jobs" => {
+                let jobs = usize::try_from(number(&value()?)?).ok().and_then(NonZero::new);
+                arguments.jobs = jobs.ok_or("`--jobs` needs a number from 1 on")?;
+            }
             "--from" => arguments.first = number(&value()?)?,
             "--trace" => arguments.trace = true,
             "--keep-going" => arguments.keep_going = true,

@@ -76,6 +76,11 @@ impl VirtualClock {
     #[track_caller]
     pub fn new() -> Self {
         paused::require("a `VirtualClock`");
+        Self::on_paused_time()
+    }
+
+    /// The same on a runtime of which it is known that its time is paused. To see that takes longer than many a call of a store.
+    pub(super) fn on_paused_time() -> Self {
         let (at, showed) = (Instant::now(), VIRTUAL_START);
         let setting = Mutex::new(Setting { at, showed, rate: MILLION });
         Self { shared: Arc::new(Shared { setting, was_set: Notify::new() }) }

@@ -159,7 +159,7 @@ impl World {
         trace: Trace,
         build: Build,
     ) -> (Self, mpsc::UnboundedReceiver<Crash>) {
-        let clock = VirtualClock::new();
+        let clock = VirtualClock::on_paused_time();
         let (crash, crashes) = mpsc::unbounded_channel();
         let (shards, crashes_of) = (plan.shards, crash.clone());
         let (chance, right) = (dice.clone(), clock.clone());
@@ -167,7 +167,7 @@ impl World {
             Ground { seed: plan.seed, shards, dice: chance, clock: right, crashes: crashes_of };
         let store = make(&ground);
         let machine = |_| Machine {
-            clock: VirtualClock::new(),
+            clock: VirtualClock::on_paused_time(),
             running: None,
             is_starting: false,
             starting: None,
