@@ -314,7 +314,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<TurnPage, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stepped_down();
+            let reading = shard.begin_reading(instance);
             self.catch_up(shard, Look::Recent).await?;
             let read = match self.read_of(shard, instance, execution, from, limit).await {
                 // It may have begun since.
@@ -325,7 +325,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 read => read,
             };
             let is_there = !matches!(read, Err(ProviderError::NotFound { .. }));
-            if shard.is_read(before, is_there)? {
+            if reading.counts(is_there).await? {
                 return read;
             }
         }
@@ -337,7 +337,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<Option<InstanceSummary>, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stepped_down();
+            let reading = shard.begin_reading(instance);
             self.catch_up(shard, Look::Recent).await?;
             let summary = match self.summary_of(shard, instance).await? {
                 // It may have begun since.
@@ -347,7 +347,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 }
                 summary => summary,
             };
-            if shard.is_read(before, summary.is_some())? {
+            if reading.counts(summary.is_some()).await? {
                 return Ok(summary);
             }
         }
@@ -357,9 +357,16 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
-        let shard = self.shard_of(instance).index();
-        let instance = instance.clone();
-        self.aside(move |inner| inner.executions(&inner.shards[shard], &instance)).await
+        loop {
+            let shard = self.shard_of(instance);
+            let reading = shard.begin_reading(instance);
+            let (index, of) = (shard.index(), instance.clone());
+            let there =
+                self.aside(move |inner| inner.executions(&inner.shards[index], &of)).await?;
+            if reading.counts(!there.is_empty()).await? {
+                return Ok(there);
+            }
+        }
     }
 
     async fn load(
@@ -369,7 +376,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
     ) -> Result<Option<LoadedInstance>, ProviderError> {
         loop {
             let shard = self.shard_of(instance);
-            let before = shard.times_stepped_down();
+            let reading = shard.begin_reading(instance);
             self.catch_up(shard, Look::Recent).await?;
             let loaded = match self.load_of(shard, instance, limit).await {
                 // It may have begun since, or gone on as another execution.
@@ -380,7 +387,7 @@ impl<M: Medium, A: Archive> HistoryStore for Journaled<M, A> {
                 loaded => loaded,
             };
             let is_there = !matches!(loaded, Ok(None) | Err(ProviderError::NotFound { .. }));
-            if shard.is_read(before, is_there)? {
+            if reading.counts(is_there).await? {
                 return loaded;
             }
         }

@@ -14,6 +14,8 @@ mod faults;
 mod faulty;
 #[path = "azure/members.rs"]
 mod members;
+#[path = "azure/owner.rs"]
+mod owner;
 #[path = "azure/readers.rs"]
 mod readers;
 #[path = "azure/record.rs"]

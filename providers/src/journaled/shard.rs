@@ -6,18 +6,21 @@ mod follower;
 mod load;
 mod look_up;
 mod read;
+mod reading;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashSet;
 use reenact_core::{InstanceId, Receipt};
+use tokio::sync::watch;
 
 pub(super) use self::answers::{Answers, Ordered};
 pub(super) use self::follow::Look;
 use self::follower::Follower;
 pub(super) use self::load::{Loading, question};
 pub(super) use self::read::{ReadResult, Wanted};
+use self::reading::Appending;
 use super::Threads;
 use super::error::ReadError;
 use super::ids::Ids;
@@ -49,6 +52,8 @@ pub(super) struct Shard<M, A> {
     follower: Mutex<Option<Follower<M>>>,
     /// Counts how often what was in memory was thrown away: who has read meanwhile reads again.
     stepped_down: AtomicU64,
+    /// What the medium has not answered for.
+    appending: watch::Sender<Appending>,
 }
 
 #[derive(Debug)]
@@ -125,7 +130,18 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         let state = Mutex::new(State { ownership, layers, tips, is_writing: false });
         let follower = Mutex::new(None);
         let stepped_down = AtomicU64::new(0);
-        Arc::new(Self { identity, archive, ids, medium, options, state, follower, stepped_down })
+        let appending = watch::Sender::default();
+        Arc::new(Self {
+            identity,
+            archive,
+            ids,
+            medium,
+            options,
+            state,
+            follower,
+            stepped_down,
+            appending,
+        })
     }
 
     /// Whether its journal is still where it was opened.
@@ -242,6 +258,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         state.tips.forget_all();
         state.is_writing = true;
         drop(state);
+        self.knows_what_was_appended();
         let writer = Writer { shard: Arc::clone(self), journal, receipts: 0 };
         Ok(Opened { writer, flusher: Flusher { shard: Arc::clone(self), checkpointer } })
     }
@@ -249,7 +266,7 @@ impl<M: Medium, A: Archive> Shard<M, A> {
 
 impl<M: Medium, A: Archive> Writer<M, A> {
     /// Appends a batch. See [`HistoryStore::append`](crate::HistoryStore::append).
-    pub(super) fn append(&mut self, batch: &Batch) -> Result<Ordered<Receipt>, ProviderError> {
+    pub(super) fn append(&mut self, batch: &Arc<Batch>) -> Result<Ordered<Receipt>, ProviderError> {
         self.shard.state().ownership.check(batch.epoch)?;
         if batch.turns.is_empty() {
             // The medium is not asked, so what rests on this must be known otherwise.
@@ -259,10 +276,14 @@ impl<M: Medium, A: Archive> Writer<M, A> {
         if !unknown.is_empty() {
             return Ok(Ordered::AskFirst(unknown));
         }
-        self.journal.append_turns(&batch.turns)?;
-        let mut state = self.shard.state();
-        batch.turns.iter().for_each(|turn| state.layers.append(turn));
-        drop(state);
+        self.shard.begins_to_append(batch);
+        let appended = self.journal.append_turns(&batch.turns).map_err(ProviderError::from);
+        if appended.is_ok() {
+            let mut state = self.shard.state();
+            batch.turns.iter().for_each(|turn| state.layers.append(turn));
+        }
+        self.shard.has_appended(&appended);
+        appended?;
         self.receipts += 1;
         Ok(Ordered::Done(Receipt::issue(batch.shard, self.receipts)))
     }

@@ -27,6 +27,8 @@ pub(crate) enum Wrong {
     Held,
     /// The caller stands still until [`FaultyPort::go_on`]; then it is carried out.
     Waits,
+    /// It is carried out; the answer comes after [`FaultyPort::go_on`].
+    AnsweredLate,
 }
 
 impl Wrong {
@@ -148,6 +150,11 @@ impl FaultyPort {
             Some(Wrong::Waits) => {
                 self.stand_still().await;
                 request.await
+            }
+            Some(Wrong::AnsweredLate) => {
+                let answer = request.await;
+                self.stand_still().await;
+                answer
             }
             Some(Wrong::Refused(kind)) => Err(failed(kind)),
             Some(Wrong::Lost) => {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use reenact_core::{ExecutionId, ShardId};
+use reenact_core::ShardId;
 use reenact_providers::azure::Azure;
 use reenact_providers::azure::port::StoragePort;
 use reenact_providers::{
@@ -24,7 +24,7 @@ const APPENDS: u64 = 3;
 const HANGS: Duration = Duration::from_secs(180);
 
 /// A hub in memory, on which each provider has a way of its own.
-struct Hub {
+pub(crate) struct Hub {
     clock: ManualClock,
     storage: Arc<FakeStorage>,
     segment_bytes: u64,
@@ -32,7 +32,7 @@ struct Hub {
 }
 
 impl Hub {
-    fn new(segment_bytes: u64) -> Self {
+    pub(crate) fn new(segment_bytes: u64) -> Self {
         let clock = ManualClock::default();
         let storage = Arc::new(FakeStorage::new(Arc::new(clock.clone())));
         Self { clock, storage, segment_bytes, flush_bytes: 1 }
@@ -43,17 +43,17 @@ impl Hub {
         Self { flush_bytes: usize::MAX, ..Self::new(ONE_APPEND) }
     }
 
-    fn port(&self) -> FaultyPort {
+    pub(crate) fn port(&self) -> FaultyPort {
         FaultyPort::new(Arc::clone(&self.storage) as _)
     }
 
-    fn ground(&self, port: &FaultyPort) -> Ground {
+    pub(crate) fn ground(&self, port: &FaultyPort) -> Ground {
         let (segment_bytes, flush_bytes) = (self.segment_bytes, self.flush_bytes);
         let ground = Ground::new(Arc::new(port.clone()), "the-hub", self.clock.clone());
         Ground { segment_bytes, flush_bytes, ..ground }
     }
 
-    async fn begin(&self, port: &FaultyPort, record: Record) -> Life {
+    pub(crate) async fn begin(&self, port: &FaultyPort, record: Record) -> Life {
         Life::begin(self.ground(port), record).await
     }
 
@@ -65,11 +65,11 @@ impl Hub {
 }
 
 /// What a provider says of itself does not arrive: it is taken for dead.
-fn silence(seen: &Seen<'_>) -> Option<Wrong> {
+pub(crate) fn silence(seen: &Seen<'_>) -> Option<Wrong> {
     seen.target.starts_with("live/host").then(Wrong::unreachable)
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
             tokio::task::yield_now().await;
@@ -349,27 +349,6 @@ async fn a_zombie_begins_a_segment_that_was_freed(appends_before_a_look: u64) {
 async fn listed(reader: &Azure) -> u64 {
     let (all, page) = (InstanceFilter::new(), PageRequest::new());
     reader.list(&all, &page).await.unwrap().instances[0].turns
-}
-
-/// What it has in memory is all that there was, and no more than that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_provider_that_may_have_lost_a_shard_does_not_say_what_is_not_there() {
-    let hub = Hub::new(ONE_APPEND);
-    let silent = hub.port();
-    let mut first = hub.begin(&silent, Record::default()).await;
-    first.append(0, "a", InstanceState::Running).await;
-    silent.plan(silence);
-    let mut second = hub.begin(&hub.port(), first.record.clone()).await;
-    second.append(0, "b", InstanceState::Running).await;
-
-    let (b, execution) = (Life::id(0, "b"), ExecutionId::FIRST);
-    let not_known = |error| matches!(error, Some(ProviderError::Unavailable { .. }));
-    assert!(not_known(first.provider.summary(&b).await.err()), "it is there");
-    assert!(not_known(first.provider.load(&b, 10).await.err()));
-    assert!(not_known(first.provider.read(&b, execution, 0, 10).await.err()));
-    assert!(not_known(first.provider.executions(&b).await.err()));
-    assert!(second.provider.summary(&b).await.unwrap().is_some());
-    drop(first.provider);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,6 +55,8 @@ impl<M: Medium, A: Archive> Shard<M, A> {
         state.tips.forget_all();
         *follower = None;
         self.stepped_down.fetch_add(1, Ordering::SeqCst);
+        drop(state);
+        self.knows_what_was_appended();
     }
 
     /// How often what was in memory was thrown away.

@@ -84,7 +84,7 @@ impl Process {
         let epoch = self.shard.state().ownership.newest();
         match step {
             Step::Append(turns) => {
-                let batch = Batch { shard, epoch, turns: turns.clone() };
+                let batch = Arc::new(Batch { shard, epoch, turns: turns.clone() });
                 order(&self.shard, |_| opened.writer.append(&batch))?;
             }
             Step::Purge(instances) => {
