@@ -1,7 +1,9 @@
 //! A shard whose log is lost comes back once it can, for as long as the host lives; meanwhile the
 //! others go on, and calls for its instances fail with the reason.
 
-use crate::kit::{AppendFault, Breakage, Faulty, HOUR, guard, id, on_the_tests_runtime, store};
+use crate::kit::{
+    self, AppendFault, Breakage, Faulty, HOUR, guard, id, on_the_tests_runtime, options, store,
+};
 use futures::FutureExt;
 use reenact::core::ShardId;
 use reenact::prelude::*;
@@ -201,6 +203,24 @@ async fn a_shard_that_cannot_be_recovered_is_given_up_between_the_tries() {
     until_taken(&in_it, 7).await;
     guard(in_it.raise_event("Add", 0)).await.unwrap();
     assert_eq!(guard(in_it.result()).await.unwrap(), 7);
+}
+
+/// A lease may last as long as its host: nobody else would get the shard.
+#[tokio::test]
+async fn a_shard_that_could_not_be_given_up_is_given_up_later() {
+    let (memory, clock) = store();
+    let memory = memory.with_shards(SHARDS).shared();
+    let faulty = Faulty::new(memory.clone());
+    let first = start(&faulty, options()).await.unwrap();
+    faulty.fail_releases(3);
+    let second = start(&Faulty::new(memory), options()).await.unwrap();
+    let is_given_up = async {
+        while faulty.released() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    kit::pass_time_until(&clock, TICK, is_given_up).await;
+    drop((first, second));
 }
 
 #[tokio::test(start_paused = true)]

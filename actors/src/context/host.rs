@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::{DashMap, DashSet};
 use futures_util::FutureExt;
 use reenact_core::{InstanceId, ShardId, Timestamp};
-use reenact_providers::{InstanceCounts, Lease, Membership, ProviderError, ShardLease, Waiting};
+use reenact_providers::{
+    InstanceCounts, Lease, Membership, ProviderError, ShardLease, TimerScheduler, Waiting,
+};
 use tokio::sync::{Notify, RwLock, watch};
 
 use super::Asked;
@@ -177,13 +179,15 @@ impl HostContext {
         // The lease is taken at once, not at the first await: a later lease is not meant.
         let lease = self.leases_held.remove(&shard);
         let (leases, recorder) = (self.leases.clone(), self.recorder.clone());
+        let (tasks, clock) = (self.tasks.clone(), self.store.clock.clone());
         async move {
             let Some((_, lease)) = lease else { return };
             recorder.shards_given_up.count();
             let released = leases.release(&lease).await;
             tracing::info!(target: "reenact::shard", parent: None, %shard, "this host has given up a shard");
             if let Err(error) = released {
-                tracing::warn!(target: "reenact::shard", parent: None, %shard, %error, "a lease could not be released; another host gets the shard when the lease ends");
+                tracing::warn!(target: "reenact::shard", parent: None, %shard, %error, "a lease could not be released; that is tried again while this host lives");
+                tasks.spawn(release_in_the_end(leases, lease, error, clock));
             }
         }
     }
@@ -286,6 +290,24 @@ impl HostContext {
                 }
                 Err(error) => return self.waiters.ended(instance, &Err(error)),
             }
+        }
+    }
+}
+
+/// Tries again until a lease is released. Where leases last as long as their host, no other host gets the shard before
+/// that. One that this host has acquired anew in the meantime is another lease.
+async fn release_in_the_end(
+    leases: Arc<dyn ShardLease>,
+    lease: Lease,
+    mut error: ProviderError,
+    clock: Arc<dyn TimerScheduler>,
+) {
+    let mut patience = Patience::new();
+    while !matches!(error, ProviderError::Closed) {
+        patience.wait(&error, &*clock).await;
+        match leases.release(&lease).await {
+            Ok(()) => return,
+            Err(again) => error = again,
         }
     }
 }

@@ -48,6 +48,7 @@ struct Orders {
     rotten: HashSet<InstanceId>,
     failing_reads: usize,
     failing_recoveries: usize,
+    failing_releases: usize,
     broken: HashMap<ShardId, Breakage>,
     failing_lists: usize,
     failing_purges: usize,
@@ -149,6 +150,11 @@ impl Faulty {
     /// The next recoveries of shards fail, this many times.
     pub(crate) fn fail_recoveries(&self, times: usize) {
         self.orders().failing_recoveries = times;
+    }
+
+    /// The next shards that are given up are not, this many times.
+    pub(crate) fn fail_releases(&self, times: usize) {
+        self.orders().failing_releases = times;
     }
 
     /// Breaks the log of a shard, until it is mended.
@@ -372,6 +378,7 @@ impl ShardLease for Faulty {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), ProviderError> {
+        fails(&mut self.orders().failing_releases)?;
         let released = self.inner.release(lease).await;
         self.released.fetch_add(1, Ordering::SeqCst);
         released
