@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use reenact::{Client, Event, InstanceState};
+use reenact::{Client, ErrorKind, Event, InstanceState};
 use tokio::time::sleep;
 
-use super::call::{insist_for, may_pass};
+use super::call::{insist, insist_for, may_pass};
 use super::{QUEUES_REST, Run};
 use crate::workload::FRAGILE;
 
-/// The time between two looks at an instance that is to be rewound.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two looks at an instance that is to be rewound, and before the first: longer than what is read
+/// without its host may be old.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Mends an activity, and rewinds the instance to before it called it. A rewind whose answer was lost may still come:
 /// only when it cannot any more, it is asked for again.
@@ -33,11 +34,16 @@ pub(super) async fn mend(run: &Run, id: &str, number: u64) -> Result<(), String>
         }
         let mut waited = Duration::ZERO;
         while waited < QUEUES_REST {
-            if !has_failed(run, id).await? {
-                return Ok(());
-            }
             sleep(LOOK).await;
             waited += LOOK;
+            if !has_failed(run, id).await? {
+                // The turn that is undone may be the one in which it was resumed.
+                let resuming = |client: Client| client.resume(id).into_future();
+                return insist(run, "resume", resuming, |error| {
+                    error.kind() == ErrorKind::Finished
+                })
+                .await;
+            }
         }
     }
     Err("it cannot be rewound".to_owned())
