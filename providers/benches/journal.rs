@@ -325,7 +325,10 @@ impl Medium for Nowhere {
         Ok(Self)
     }
 
-    fn harden(&self, _name: &str, _from: u64, _to: u64) -> Result<(), MediumError> {
+    fn harden(
+        &self,
+        _last: Option<reenact_providers::medium::Stretch<'_>>,
+    ) -> Result<(), MediumError> {
         Ok(())
     }
 

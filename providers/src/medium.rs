@@ -139,12 +139,12 @@ pub trait Medium: Debug + Send + Sync + 'static {
         head: &[u8],
     ) -> Result<Self::Segment, MediumError>;
 
-    /// Makes durable what was read back from a segment between two offsets. It was written by
-    /// somebody who has not lived to know whether it is.
+    /// Makes durable what was found by somebody who goes on from there: the names of all segments, and what is in one of
+    /// them between two offsets. It was written by somebody who has not lived to know whether it is.
     ///
     /// # Errors
     /// `Unknown`.
-    fn harden(&self, name: &str, from: u64, to: u64) -> Result<(), MediumError>;
+    fn harden(&self, last: Option<Stretch<'_>>) -> Result<(), MediumError>;
 
     /// Removes segments, in this order. Gone for good when this returns; one that is not there is
     /// no error.
@@ -193,6 +193,17 @@ pub trait Segment: Debug + Send + 'static {
     /// # Errors
     /// `Refused`: nothing was written. `Unknown`: any part of it may be there.
     fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), MediumError>;
+}
+
+/// A part of a segment, between two offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// The name of the segment.
+    pub name: &'a str,
+    /// Where it begins.
+    pub from: u64,
+    /// Where it ends.
+    pub to: u64,
 }
 
 /// A random number that no other claim has; 0 where a medium is not shared.

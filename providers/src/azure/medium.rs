@@ -16,7 +16,7 @@ use super::port::{Etag, LeaseId, Metadata, Only, PortError, PortErrorKind};
 use super::random;
 use crate::journal::{segment_name, segment_number};
 use crate::limits::MAX_BLOCKS_PER_SEGMENT;
-use crate::medium::{ClaimMark, Medium, MediumError, Segment, Standing};
+use crate::medium::{ClaimMark, Medium, MediumError, Segment, Standing, Stretch};
 
 /// How often the newest segment is looked for while the owner before goes on to another.
 const MAX_LOOKS: u32 = 16;
@@ -230,7 +230,7 @@ impl Medium for BlobMedium {
     }
 
     /// What can be read of a blob is durable.
-    fn harden(&self, _name: &str, _from: u64, _to: u64) -> Result<(), MediumError> {
+    fn harden(&self, _last: Option<Stretch<'_>>) -> Result<(), MediumError> {
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::{
     MAX_KEPT_BUFFER, Options, Position, segment_name, segment_number, segment_numbers,
 };
 use crate::Epoch;
-use crate::medium::{Medium, MediumError, Segment};
+use crate::medium::{Medium, MediumError, Segment, Stretch};
 
 /// A journal that is about to be read. Nothing is changed until it [begins](Recovered::begin).
 #[derive(Debug)]
@@ -200,11 +200,10 @@ impl<M: Medium> Recovered<M> {
             let reason = format!("epoch {} is to follow on epoch {}", epoch.0, self.epoch.0);
             return Err(JournalError::Conflict { reason });
         }
-        if let Some(Written { segment, from, to }) = last {
-            let hardened = medium.harden(&segment_name(segment), from, to);
-            hardened
-                .map_err(|error| JournalError::of_medium(error, identity.shard, "made durable"))?;
-        }
+        let name = last.as_ref().map(|last| segment_name(last.segment)).unwrap_or_default();
+        let hardened =
+            medium.harden(last.map(|Written { from, to, .. }| Stretch { name: &name, from, to }));
+        hardened.map_err(|error| JournalError::of_medium(error, identity.shard, "made durable"))?;
         let checkpointer = Checkpointer::new(Arc::clone(&medium), identity, checkpoint);
         let end = (!is_new).then_some(end);
         let journal = Journal::begin(medium, identity, epoch, options, end)?;

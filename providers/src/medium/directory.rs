@@ -5,7 +5,7 @@ use std::io;
 use reenact_core::zoo::{self, Bug};
 
 use super::MediumError::{Moved, Refused, Unknown};
-use super::{Disk, DiskFile, Medium, MediumError, Segment};
+use super::{Disk, DiskFile, Medium, MediumError, Segment, Stretch};
 
 /// The room of the segment that comes next, until it gets its name.
 const SPARE: &str = "spare";
@@ -134,11 +134,14 @@ impl<D: Disk> Medium for Directory<D> {
 
     /// Writes the same bytes again. A sync alone proves nothing where an earlier one has failed:
     /// the system holds such pages for clean.
-    fn harden(&self, name: &str, from: u64, to: u64) -> Result<(), MediumError> {
+    fn harden(&self, last: Option<Stretch<'_>>) -> Result<(), MediumError> {
         if zoo::planted(Bug::RecoveredNotHardened) {
             return Ok(());
         }
         self.check_place()?;
+        // A name that was given when its maker died, or had an error, may be lost although a later one is kept.
+        self.disk.sync_names().map_err(Unknown)?;
+        let Some(Stretch { name, from, to }) = last else { return Ok(()) };
         let file = self.disk.open(name, true).map_err(Refused)?;
         let mut buffer = vec![0; HARDEN_AT_ONCE.min(to.saturating_sub(from)) as usize];
         let mut again = buffer.clone();

@@ -79,6 +79,35 @@ fn whatever_fails_the_error_is_typed_and_work_goes_on_with_all_that_was_acknowle
     }
 }
 
+/// A crash can take away the name of a segment and leave that of the next one.
+#[test]
+fn the_name_of_a_segment_that_was_found_is_durable_before_the_next_one_is_made() {
+    let (disk, mut promises) = (FakeDisk::new(), Promises::default());
+    let mut opened = promises.open(&disk, SMALL).unwrap();
+    promises.append(&mut opened, 50).unwrap();
+    drop(opened);
+    for _ in 0..2 {
+        disk.fail(Fault {
+            op: Op::Rename,
+            at: 0,
+            forever: false,
+            error: ErrorKind::Other,
+            effect: Effect::Whole,
+        });
+        let failed = promises.open(&disk, SMALL).err().expect("it is said to have failed");
+        assert!(matches!(failed, JournalError::Unknown { .. }), "{failed}");
+    }
+    for survivors in 0..1_u32 << disk.undecided() {
+        let mut left = survivors;
+        let found = disk.after_crash(|| {
+            let survives = left % 2 == 1;
+            left /= 2;
+            survives
+        });
+        promises.verify(&found);
+    }
+}
+
 /// Systems take what they could not write for written: it can be read, and a crash takes it away.
 #[test]
 fn what_was_read_after_a_failed_sync_is_made_durable_before_anything_is_built_on_it() {
