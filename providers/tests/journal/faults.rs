@@ -94,7 +94,7 @@ fn the_name_of_a_segment_that_was_found_is_durable_before_the_next_one_is_made()
             error: ErrorKind::Other,
             effect: Effect::Whole,
         });
-        let failed = promises.open(&disk, SMALL).err().expect("it is said to have failed");
+        let Err(failed) = promises.open(&disk, SMALL) else { panic!("it is said to have failed") };
         assert!(matches!(failed, JournalError::Unknown { .. }), "{failed}");
     }
     for survivors in 0..1_u32 << disk.undecided() {

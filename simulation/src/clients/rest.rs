@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reenact::testing::simulation::World;
-use reenact::{Client, InstanceFilter, InstanceState, PageRequest};
+use reenact::{Client, EntityHandle, InstanceFilter, InstanceState, PageRequest};
 use serde::de::IgnoredAny;
 use tokio::time::sleep;
 
@@ -57,11 +57,7 @@ pub(super) async fn check_ledgers(run: &Run, entries: &Entries) -> Result<(), St
         let ledger = client.entity::<Ledger>(key);
         let state = async || ledger.state().await.map_err(|error| error.to_string());
         let Some(before) = state().await? else { continue };
-        let id = ledger.id().map_err(|error| error.to_string())?;
-        let lock = client.query::<IgnoredAny>(id, "@lock").await;
-        if !matches!(lock, Ok(None)) {
-            return Err(format!("ledger `{key}` is locked: {lock:?}"));
-        }
+        until_unlocked(&client, &ledger).await?;
         let count = |client: Client| {
             let counting = client.entity::<Ledger>(key).count();
             async move { counting.await.map_err(not_answered) }
@@ -74,6 +70,26 @@ pub(super) async fn check_ledgers(run: &Run, entries: &Entries) -> Result<(), St
         }
     }
     Ok(())
+}
+
+/// What gives a lock back comes through queues.
+async fn until_unlocked(
+    client: &Client,
+    ledger: &EntityHandle<Ledger, Client>,
+) -> Result<(), String> {
+    let id = ledger.id().map_err(|error| error.to_string())?;
+    let mut waited = Duration::ZERO;
+    loop {
+        let lock = client.query::<IgnoredAny>(id.clone(), "@lock").await;
+        if matches!(lock, Ok(None)) {
+            return Ok(());
+        }
+        if waited > QUEUES_REST {
+            return Err(format!("`{id}` is locked: {lock:?}"));
+        }
+        sleep(LOOK).await;
+        waited += LOOK;
+    }
 }
 
 async fn check_states(client: &Client, entries: &Entries) -> Result<(), String> {
