@@ -1,6 +1,7 @@
 //! One shard: its journal, and the part of it that is not in the archive yet.
 
 mod answers;
+mod appending;
 mod follow;
 mod follower;
 mod load;
@@ -16,11 +17,11 @@ use reenact_core::{InstanceId, Receipt};
 use tokio::sync::watch;
 
 pub(super) use self::answers::{Answers, Ordered};
+use self::appending::Appending;
 pub(super) use self::follow::Look;
 use self::follower::Follower;
 pub(super) use self::load::{Loading, question};
 pub(super) use self::read::{ReadResult, Wanted};
-use self::reading::Appending;
 use super::Threads;
 use super::error::ReadError;
 use super::ids::Ids;

@@ -6,19 +6,10 @@ use reenact_core::InstanceId;
 use tokio::sync::watch;
 
 use super::Shard;
+use super::appending::Appending;
 use crate::archive::Archive;
 use crate::medium::Medium;
 use crate::{Batch, ProviderError};
-
-/// What a writer has asked its medium to append. Others can see it before the writer knows that it is there.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Appending {
-    #[default]
-    Nothing,
-    UnderWay(Arc<Batch>),
-    /// What became of it is known when the journal is read again.
-    Unknown(Arc<Batch>),
-}
 
 /// A read of an instance, from before its first look on.
 pub(crate) struct Reading<'a, M, A> {
@@ -81,16 +72,5 @@ impl<M: Medium, A: Archive> Reading<'_, M, A> {
             return Err(ProviderError::Unavailable { reason, source: None });
         }
         Ok(false)
-    }
-}
-
-impl Appending {
-    fn has(&self, instance: &InstanceId) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::UnderWay(batch) | Self::Unknown(batch) => {
-                batch.turns.iter().any(|turn| turn.summary.instance == *instance)
-            }
-        }
     }
 }
