@@ -63,7 +63,7 @@ pub use self::virtual_clock::{MAX_DRIFT_PPM, VIRTUAL_START, VirtualClock};
 pub mod simulation {
     pub use super::scenario::{
         Counted, CrashPoint, Dice, Fault, FaultKind, Ground, Moment, Plan, Points, Request,
-        ScenarioStore, Simulated, Site, View, Witness, Witnessed, World, WorldStore, simulate,
-        simulate_on,
+        ScenarioStore, Simulated, Site, View, Witness, Witnessed, World, WorldStore, replay_all,
+        simulate, simulate_on,
     };
 }

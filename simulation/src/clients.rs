@@ -114,7 +114,8 @@ impl Run {
     }
 
     async fn finish(self) -> Result<Marks, String> {
-        let durable = self.look(|durable| Ok(std::mem::take(durable)))?;
+        let mut durable = self.look(|durable| Ok(std::mem::take(durable)))?;
+        durable.settle(&self.world).await?;
         durable.check_stored(&self.world).await?;
         Ok(durable.marks)
     }

@@ -1,23 +1,31 @@
 //! What is durable, as the store itself has said: what was acknowledged must be there at that moment, and logs only
 //! grow.
 
+mod doubt;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reenact::core::codec::{decode_command, decode_turn};
 use reenact::core::{Event, EventKey, RecordedTurn, RemoteCommand, RemoteEvent, UpdateAnswer};
-use reenact::providers::{Batch, Provider};
+use reenact::providers::{Batch, Provider, ProviderError};
 use reenact::testing::simulation::{Witnessed, World};
 
+use self::doubt::Doubts;
 use crate::Store;
 use crate::history::Log;
 use crate::marks::{self, Marks};
 
 /// All that the store has confirmed, read in order.
 #[derive(Default)]
-pub(crate) struct Durable {
+pub struct Durable {
     /// Whether the store can have what it has not confirmed: the host that was to hear of it may be gone.
-    is_partial: bool,
+    may_doubt: bool,
+    /// What is read of a hub without its hosts comes later.
+    is_off: bool,
+    doubts: Doubts,
+    /// What was acknowledged by what is in doubt: at the end it must be there.
+    owed: Vec<(String, Owed)>,
     read: usize,
     epochs: BTreeMap<u32, u64>,
     logs: BTreeMap<(String, u32), Log>,
@@ -25,7 +33,7 @@ pub(crate) struct Durable {
     queued: BTreeSet<(String, EventKey)>,
     answers: BTreeMap<(String, EventKey), (u32, UpdateAnswer)>,
     /// What is to be done to an instance, in its log or in the queue of its shard.
-    asked: BTreeSet<(String, Ask)>,
+    asked: BTreeMap<(String, Ask), usize>,
     messages: BTreeSet<String>,
     unanswered: Vec<(Arc<Batch>, bool)>,
     pub(crate) marks: Marks,
@@ -33,12 +41,25 @@ pub(crate) struct Durable {
 
 /// What clients ask of an instance, besides events and updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Ask {
+pub enum Ask {
+    /// Begin.
     Start,
+    /// Come to an end by itself.
     Cancel,
+    /// End at once.
     Terminate,
+    /// Stand still.
     Suspend,
+    /// Go on.
     Resume,
+}
+
+/// Something that a client has an `Ok` for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owed {
+    Event(EventKey),
+    Answer(EventKey),
+    Ask(Ask),
 }
 
 /// Where an event is.
@@ -51,70 +72,136 @@ pub(crate) enum Place {
 }
 
 impl Durable {
-    /// Of a store on a disk it is not known what was written while its host ended.
-    pub(crate) fn of_store(store: Store) -> Self {
-        Self { is_partial: store != Store::Memory, ..Self::default() }
+    /// Nothing yet. Of a store on a disk it is not known what was written while its host ended.
+    #[must_use]
+    pub fn of_store(store: Store) -> Self {
+        Self { may_doubt: store != Store::Memory, is_off: store == Store::Hub, ..Self::default() }
     }
 
     /// Reads what has come since. An error says what must not be.
     pub(crate) fn read(&mut self, world: &World) -> Result<(), String> {
-        if self.is_partial {
+        if self.is_off {
             return Ok(());
         }
         let new = world.witness().after(self.read);
         self.read += new.len();
-        for witnessed in new {
-            match witnessed {
-                Witnessed::Appended(batch) => self.appended(&batch)?,
-                Witnessed::NotAppended { batch, is_written, is_fenced } => {
-                    if is_fenced {
-                        self.marks.insert(marks::FENCED);
-                    } else {
-                        self.unanswered.push((batch, is_written));
-                    }
+        new.into_iter().try_for_each(|witnessed| self.take(witnessed))
+    }
+
+    /// Takes in what the store did.
+    ///
+    /// # Errors
+    /// What must not be.
+    pub fn take(&mut self, witnessed: Witnessed) -> Result<(), String> {
+        match witnessed {
+            Witnessed::Begun(batch) if self.may_doubt => self.doubts.begin(batch),
+            Witnessed::InDoubt(batch) => self.doubts.give_up(&batch),
+            Witnessed::Appended(batch) => self.confirmed(&batch)?,
+            Witnessed::NotAppended { batch, is_written, is_fenced } => {
+                if is_fenced {
+                    self.marks.insert(marks::FENCED);
+                } else {
+                    self.unanswered.push((batch, is_written));
                 }
-                Witnessed::Sent(_, message) => {
-                    if !self.messages.insert(message.key.clone()) {
-                        self.marks.insert(marks::QUEUED_TWICE);
-                    }
-                    self.sent(message.to.as_str(), &message.bytes)?;
-                }
-                _ => {}
             }
+            Witnessed::Sent(_, message) => {
+                if !self.messages.insert(message.key.clone()) {
+                    self.marks.insert(marks::QUEUED_TWICE);
+                }
+                self.sent(message.to.as_str(), &message.bytes)?;
+            }
+            _ => {}
         }
         Ok(())
     }
 
     /// An event was acknowledged: where is it?
-    pub(crate) fn place_of(&self, id: &str, key: &EventKey) -> Result<Place, String> {
+    pub(crate) fn place_of(&mut self, id: &str, key: &EventKey) -> Result<Place, String> {
         let event = (id.to_owned(), key.clone());
         if self.raised.contains(&event) {
             return Ok(Place::Log);
         }
-        if self.is_partial || self.queued.contains(&event) {
+        if self.is_off || self.queued.contains(&event) || self.owes(id, Owed::Event(key.clone())) {
             return Ok(Place::Queue);
         }
         Err(format!("event {key} was acknowledged, and is neither in the log nor in a queue"))
     }
 
     /// The answer to an update that was given to a client must be durable.
-    pub(crate) fn check_answered(&self, id: &str, key: &EventKey) -> Result<(), String> {
-        if self.is_partial || self.answers.contains_key(&(id.to_owned(), key.clone())) {
+    pub(crate) fn check_answered(&mut self, id: &str, key: &EventKey) -> Result<(), String> {
+        let is_there = self.answers.contains_key(&(id.to_owned(), key.clone()));
+        if self.is_off || is_there || self.owes(id, Owed::Answer(key.clone())) {
             return Ok(());
         }
         Err(format!("the answer to update {key} was given, and is not in the log"))
     }
 
+    /// How often this was asked of an instance, by what is durable.
+    pub(crate) fn asked(&self, id: &str, ask: Ask) -> usize {
+        self.asked.get(&(id.to_owned(), ask)).copied().unwrap_or_default()
+    }
+
     /// What was acknowledged must be durable.
-    pub(crate) fn check_asked(&self, id: &str, ask: Ask) -> Result<(), String> {
-        if self.is_partial || self.asked.contains(&(id.to_owned(), ask)) {
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_asked(&mut self, id: &str, ask: Ask) -> Result<(), String> {
+        self.check_asked_again(id, ask, 0)
+    }
+
+    /// The same, when it had been asked so many times before. One that is not suspended need not be resumed.
+    pub(crate) fn check_asked_again(
+        &mut self,
+        id: &str,
+        ask: Ask,
+        before: usize,
+    ) -> Result<(), String> {
+        let has_no_effect = self.is_off || (ask == Ask::Resume && !self.is_suspended(id));
+        if self.asked(id, ask) > before || has_no_effect || self.owes(id, Owed::Ask(ask)) {
             return Ok(());
         }
         Err(format!("{ask:?} was acknowledged, and is neither in the log nor in a queue"))
     }
 
+    fn is_suspended(&self, id: &str) -> bool {
+        let mut of_it = self.logs.range((id.to_owned(), 0)..=(id.to_owned(), u32::MAX));
+        of_it.next_back().is_some_and(|(_, log)| log.is_suspended())
+    }
+
+    /// Whether it may be durable in a turn that is in doubt. Then it must be there at the end.
+    fn owes(&mut self, id: &str, what: Owed) -> bool {
+        let may_be = self.doubts.over(id).any(|turn| {
+            let turn = decode_turn(&turn.bytes);
+            turn.is_ok_and(|turn| turn.events.iter().any(|event| what.is_in(event)))
+        });
+        if may_be {
+            self.owed.push((id.to_owned(), what));
+        }
+        may_be
+    }
+
     pub(crate) fn mark(&mut self, mark: &'static str) -> Result<(), String> {
         self.marks.insert(mark);
+        Ok(())
+    }
+
+    /// What was in doubt is durable, or is not, as the store says now; and what was acknowledged by it is.
+    pub(crate) async fn settle(&mut self, world: &World) -> Result<(), String> {
+        for batch in self.doubts.all() {
+            if is_stored(world, &batch).await? {
+                self.settled(&batch)?;
+            }
+        }
+        for (id, what) in std::mem::take(&mut self.owed) {
+            let is_there = match &what {
+                Owed::Event(key) => self.raised.contains(&(id.clone(), key.clone())),
+                Owed::Answer(key) => self.answers.contains_key(&(id.clone(), key.clone())),
+                Owed::Ask(ask) => self.asked(&id, *ask) > 0,
+            };
+            if !is_there {
+                return Err(format!("`{id}`: {what:?} was acknowledged, and is lost"));
+            }
+        }
         Ok(())
     }
 
@@ -141,7 +228,8 @@ impl Durable {
         Ok(())
     }
 
-    fn appended(&mut self, batch: &Batch) -> Result<(), String> {
+    fn confirmed(&mut self, batch: &Arc<Batch>) -> Result<(), String> {
+        self.doubts.settle(batch);
         let (shard, epoch) = (batch.shard.0, batch.epoch.0);
         let before = self.epochs.insert(shard, epoch).unwrap_or(epoch);
         if epoch < before {
@@ -151,14 +239,32 @@ impl Durable {
             self.marks.insert(marks::OWNER_CHANGED);
         }
         self.read_back(batch);
+        self.appended(batch)
+    }
+
+    /// It was in doubt, and is durable.
+    fn settled(&mut self, batch: &Arc<Batch>) -> Result<(), String> {
+        self.doubts.settle(batch);
+        self.marks.insert(marks::DOUBT_WRITTEN);
+        self.appended(batch)
+    }
+
+    fn appended(&mut self, batch: &Batch) -> Result<(), String> {
         let mut begun = BTreeSet::new();
         for turn in &batch.turns {
             let (id, execution) = (turn.summary.instance.as_str(), turn.summary.execution.0);
-            let log = self.logs.entry((id.to_owned(), execution)).or_default();
             let wrong = |wrong: String| format!("execution {execution} of `{id}`: {wrong}");
-            if turn.number != log.turns.len() as u64 {
-                let expected = log.turns.len();
-                return Err(wrong(format!("turn {} came for {expected}", turn.number)));
+            while let Some(before) = self.in_doubt_before(id, execution, turn.number) {
+                self.settled(&before)?;
+            }
+            let log = self.logs.entry((id.to_owned(), execution)).or_default();
+            let next = log.turns.len() as u64;
+            if log.turns.get(turn.number as usize).is_some_and(|known| *known == turn.bytes) {
+                // It came a second time while the first was in doubt.
+                continue;
+            }
+            if turn.number != next {
+                return Err(wrong(format!("turn {} came for {next}", turn.number)));
             }
             log.turns.push(turn.bytes.clone());
             if turn.number == 0 {
@@ -170,6 +276,13 @@ impl Durable {
             self.note(id, execution, &recorded)?;
         }
         Ok(())
+    }
+
+    /// What is in doubt and must be there, as a later turn is.
+    fn in_doubt_before(&self, id: &str, execution: u32, number: u64) -> Option<Arc<Batch>> {
+        let log = self.logs.get(&(id.to_owned(), execution));
+        let next = log.map_or(0, |log| log.turns.len() as u64);
+        (next < number).then(|| self.doubts.with(id, execution, next)).flatten()
     }
 
     /// What became of an append whose answer was lost.
@@ -193,27 +306,22 @@ impl Durable {
 
     fn note(&mut self, id: &str, execution: u32, turn: &RecordedTurn) -> Result<(), String> {
         for event in &*turn.events {
-            let ask = match event {
-                Event::ExecutionStarted { .. } => Ask::Start,
-                Event::CancelRequested { .. } => Ask::Cancel,
-                Event::ExecutionTerminated { .. } => Ask::Terminate,
-                Event::ExecutionSuspended { .. } => Ask::Suspend,
-                Event::ExecutionResumed => Ask::Resume,
+            match event {
                 Event::ExternalRaised { key: Some(key), .. } => {
                     let event = (id.to_owned(), key.clone());
                     let is_queued = self.queued.contains(&event);
                     let way = if is_queued { marks::EVENT_QUEUED } else { marks::EVENT_DIRECT };
                     self.marks.insert(way);
                     self.raised.insert(event);
-                    continue;
                 }
                 Event::UpdateAnswered { key, answer } => {
                     self.answered(id, execution, key, answer)?;
-                    continue;
                 }
-                _ => continue,
-            };
-            self.asked.insert((id.to_owned(), ask));
+                _ => {}
+            }
+            if let Some(ask) = Ask::of(event) {
+                *self.asked.entry((id.to_owned(), ask)).or_default() += 1;
+            }
         }
         Ok(())
     }
@@ -257,10 +365,51 @@ impl Durable {
         if let RemoteCommand::Start(start) | RemoteCommand::StartWith { start, .. } = command {
             start.event.iter().for_each(|event| self.raised_by(id, event));
         }
-        self.asked.insert((id.to_owned(), ask));
+        *self.asked.entry((id.to_owned(), ask)).or_default() += 1;
     }
 
     fn raised_by(&mut self, id: &str, event: &RemoteEvent) {
         self.queued.insert((id.to_owned(), event.key.clone()));
     }
+}
+
+impl Owed {
+    fn is_in(&self, event: &Event) -> bool {
+        match (self, event) {
+            (Self::Event(key), Event::ExternalRaised { key: Some(raised), .. }) => key == raised,
+            (Self::Answer(key), Event::UpdateAnswered { key: answered, .. }) => key == answered,
+            (Self::Ask(ask), event) => Ask::of(event) == Some(*ask),
+            _ => false,
+        }
+    }
+}
+
+impl Ask {
+    /// What an event of a log says to have been asked.
+    fn of(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::ExecutionStarted { .. } => Self::Start,
+            Event::CancelRequested { .. } => Self::Cancel,
+            Event::ExecutionTerminated { .. } => Self::Terminate,
+            Event::ExecutionSuspended { .. } => Self::Suspend,
+            Event::ExecutionResumed => Self::Resume,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether the store has what was to be appended. It has all of a batch, or nothing.
+async fn is_stored(world: &World, batch: &Batch) -> Result<bool, String> {
+    for turn in &batch.turns {
+        let of = &turn.summary;
+        let histories = world.store().histories();
+        match histories.read(&of.instance, of.execution, turn.number, 1).await {
+            Ok(page) => return Ok(page.turns.first().is_some_and(|it| it.bytes == turn.bytes)),
+            // Of an execution that is not kept, or that never was, nothing is known.
+            Err(ProviderError::NotFound { .. }) => {}
+            Err(ProviderError::Conflict { .. }) => return Ok(false),
+            Err(error) => return Err(format!("the log of `{}`: {error}", of.instance)),
+        }
+    }
+    Ok(false)
 }

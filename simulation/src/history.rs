@@ -57,6 +57,11 @@ impl Log {
         Ok(())
     }
 
+    /// Whether its instance stands still.
+    pub(crate) const fn is_suspended(&self) -> bool {
+        self.is_suspended
+    }
+
     fn passes(&mut self, at: Timestamp) -> Result<(), String> {
         match self.at.replace(at) {
             Some(before) if at < before => {

@@ -6,7 +6,7 @@
 
 pub mod checks;
 mod clients;
-mod durable;
+pub mod durable;
 mod history;
 mod hub;
 mod marks;

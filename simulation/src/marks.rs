@@ -44,6 +44,7 @@ marks! {
     ATTEMPTS_EMITTED = "several attempts of an activity have emitted",
     OWNER_CHANGED = "a shard was written under a later epoch",
     FENCED = "an append of an earlier owner was refused",
+    DOUBT_WRITTEN = "an append that nobody heard of was found in the log",
     READ_BACK_WRITTEN = "an append without an answer was found in the log, and not written again",
     READ_BACK_ABSENT = "an append without an answer was not in the log, and was written again",
 }

@@ -229,12 +229,29 @@ impl Player {
         let id = self.id.as_str();
         self.run.pause("suspend after", 8_000).await;
         let suspending = |client: Client| client.suspend(id, "for a while").into_future();
-        insist(&self.run, "suspend", suspending, is_over).await?;
+        self.interrupt(Ask::Suspend, suspending).await?;
         self.run.pause("resume after", 8_000).await;
         let resuming = |client: Client| client.resume(id).into_future();
-        insist(&self.run, "resume", resuming, is_over).await?;
+        self.interrupt(Ask::Resume, resuming).await?;
         sleep(FAULTS_LAST + QUEUES_REST).await;
-        insist(&self.run, "resume", resuming, is_over).await
+        self.interrupt(Ask::Resume, resuming).await
+    }
+
+    /// Asks the instance for something, which is durable when it is acknowledged, or has ended before.
+    async fn interrupt<F>(&self, ask: Ask, call: impl Fn(Client) -> F) -> Result<(), String>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        let id = &self.id;
+        let before = self.run.look(|durable| Ok(durable.asked(id, ask)))?;
+        let call = |client| {
+            let calling = call(client);
+            async { stopped(calling.await, ErrorKind::Finished) }
+        };
+        if insist_for(&self.run, "suspend or resume", call).await?.is_none() {
+            return Ok(());
+        }
+        self.run.look(|durable| durable.check_asked_again(id, ask, before))
     }
 
     /// Cancels or terminates the instance.
@@ -330,8 +347,4 @@ fn stopped<T>(result: Result<T, Error>, as_: ErrorKind) -> Result<Option<T>, Err
 
 fn key(event: usize, number: u64) -> String {
     format!("{} {number}", EVENTS[event])
-}
-
-fn is_over(error: &Error) -> bool {
-    error.kind() == ErrorKind::Finished
 }

@@ -85,9 +85,10 @@ impl HistoryStore for Faulty {
         }
         let mut is_written = false;
         let append = async {
+            let appending = self.site.witness.begin(batch.clone());
             let receipt = self.histories.append(batch.clone()).await?;
             is_written = true;
-            self.site.witness.add(Witnessed::Appended(batch.clone()));
+            appending.is_durable();
             Ok(receipt)
         };
         let result = self.site.call(Call::Append, about, append).await;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reenact_actors::metrics::HostMetrics;
 use reenact_actors::{Access, HostOptions};
 use reenact_providers::{InMemory, OpenError, Provider};
 use tokio::sync::mpsc;
@@ -212,6 +213,13 @@ impl World {
     /// What the store did for hosts and clients.
     pub fn witness(&self) -> &Witness {
         &self.0.witness
+    }
+
+    /// What the hosts that run say of themselves.
+    pub fn metrics(&self) -> Vec<HostMetrics> {
+        let machines = self.machines();
+        let running = machines.iter().filter_map(|machine| machine.running.as_ref());
+        running.map(|it| it.host.metrics()).collect()
     }
 
     /// The clock of the store, which is right.

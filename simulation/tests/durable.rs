@@ -1,0 +1,62 @@
+//! What is acknowledged before it is durable is found, also where the store may have what it did not confirm.
+
+use std::sync::Arc;
+
+use reenact::core::codec::encode_turn;
+use reenact::core::{Event, RecordedTurn, ShardId};
+use reenact::providers::{Batch, Epoch, TurnRecord};
+use reenact::testing::simulation::Witnessed;
+use reenact::{Attributes, ExecutionId, InstanceState, InstanceSummary, Timestamp};
+use reenact_simulation::Store;
+use reenact_simulation::durable::{Ask, Durable};
+
+/// A turn alone; in the second one of the instance somebody cancels it.
+fn batch(number: u64, epoch: u64) -> Arc<Batch> {
+    let at = Timestamp::from_micros(1_000_000);
+    let summary = InstanceSummary {
+        instance: "order".parse().expect("an id"),
+        execution: ExecutionId::FIRST,
+        name: "order".parse().expect("a name"),
+        state: InstanceState::Running,
+        created_at: at,
+        updated_at: at,
+        turns: number + 1,
+        events: number + 1,
+        wake_at: None,
+        attributes: Attributes::default(),
+    };
+    let event = if number == 0 { Event::ExecutionUnparked } else { cancel() };
+    let bytes = encode_turn(&RecordedTurn { at, events: vec![event].into() });
+    let bytes = bytes.expect("it encodes").into();
+    let turn = TurnRecord { number, bytes, summary, has_drawn_id: false, keep: 0 };
+    Arc::new(Batch { shard: ShardId(0), epoch: Epoch(epoch), turns: vec![turn] })
+}
+
+fn cancel() -> Event {
+    Event::CancelRequested { reason: "called off".into() }
+}
+
+fn after(store: Store, seen: impl IntoIterator<Item = Witnessed>) -> Result<Durable, String> {
+    let mut durable = Durable::of_store(store);
+    seen.into_iter().try_for_each(|witnessed| durable.take(witnessed)).map(|()| durable)
+}
+
+#[test]
+fn what_the_store_is_at_is_not_durable_yet_and_may_be_when_the_store_has_given_up() {
+    let (first, second) = (batch(0, 1), batch(1, 1));
+    let before = [first, second.clone()].map(Witnessed::Begun);
+    let mut durable = after(Store::Directory, before).expect("nothing is wrong");
+    durable.check_asked("order", Ask::Cancel).expect_err("the store is at it");
+    durable.take(Witnessed::InDoubt(second.clone())).expect("nothing is wrong");
+    durable.check_asked("order", Ask::Cancel).expect("the store may have it");
+    durable.check_asked("order", Ask::Start).expect_err("nobody has asked for it");
+    durable.take(Witnessed::Appended(second)).expect("the turn before was begun");
+}
+
+#[test]
+fn a_turn_before_a_durable_one_was_at_least_in_doubt() {
+    let lost = after(Store::Directory, [Witnessed::Appended(batch(1, 1))]);
+    assert!(lost.is_err_and(|why| why.contains("turn 1 came for 0")));
+    let in_memory = [Witnessed::Begun(batch(0, 1)), Witnessed::Appended(batch(1, 1))];
+    assert!(after(Store::Memory, in_memory).is_err());
+}
