@@ -142,6 +142,13 @@ impl Actor for Timers {
     }
 }
 
+/// Its shard has gone from this host, or begins anew.
+impl Drop for TimersState {
+    fn drop(&mut self) {
+        self.recorder.are_armed(0);
+    }
+}
+
 /// Counts the timers that have fired from now on.
 fn limit(myself: &ActorRef<TimerMessage>) -> Arc<InFlightLimit> {
     let myself = myself.clone();

@@ -2,6 +2,7 @@
 //! out.
 
 mod call;
+mod idle;
 mod player;
 mod reader;
 mod repair;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reenact::testing::simulation::World;
+use reenact::testing::simulation::{World, replay_all};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -21,7 +22,7 @@ use self::teller::Teller;
 use crate::Store;
 use crate::durable::Durable;
 use crate::marks::Marks;
-use crate::workload::{Entries, Hosts, Program, check_messages, programs};
+use crate::workload::{Entries, Hosts, Program, check_messages, host, programs};
 
 /// How long the faults last, in virtual time.
 const FAULTS_LAST: Duration = Duration::from_secs(20);
@@ -78,6 +79,8 @@ pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Mar
     repeated.await;
     rest::check_ledgers(&run, &entries).await?;
     check_keys(&run.hosts)?;
+    idle::until_hosts_hold_nothing(&run.world).await?;
+    replay_all(&host(run.world.dice(), &run.hosts), &run.world.store()).await?;
     run.finish().await
 }
 

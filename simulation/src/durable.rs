@@ -398,18 +398,22 @@ impl Ask {
     }
 }
 
-/// Whether the store has what was to be appended. It has all of a batch, or nothing.
+/// Whether the store has what was to be appended. It has all of a batch, or nothing; another try may have written some of
+/// the same turns.
 async fn is_stored(world: &World, batch: &Batch) -> Result<bool, String> {
+    let mut is_found = false;
     for turn in &batch.turns {
         let of = &turn.summary;
         let histories = world.store().histories();
         match histories.read(&of.instance, of.execution, turn.number, 1).await {
-            Ok(page) => return Ok(page.turns.first().is_some_and(|it| it.bytes == turn.bytes)),
+            Ok(page) if page.turns.first().is_some_and(|it| it.bytes == turn.bytes) => {
+                is_found = true;
+            }
             // Of an execution that is not kept, or that never was, nothing is known.
             Err(ProviderError::NotFound { .. }) => {}
-            Err(ProviderError::Conflict { .. }) => return Ok(false),
+            Ok(_) | Err(ProviderError::Conflict { .. }) => return Ok(false),
             Err(error) => return Err(format!("the log of `{}`: {error}", of.instance)),
         }
     }
-    Ok(false)
+    Ok(is_found)
 }

@@ -47,12 +47,17 @@ async fn replay(
 }
 
 async fn turns(store: &dyn Provider, of: &InstanceSummary) -> Result<Vec<StoredTurn>, String> {
-    let page = store.histories().read(&of.instance, of.execution, 0, usize::MAX).await;
-    let page = page.map_err(|error| error.to_string())?;
     // An entity may go on meanwhile.
     let upto = usize::try_from(of.turns).unwrap_or(usize::MAX);
-    if page.turns.len() < upto {
-        return Err(format!("it has {} turns of {upto}", page.turns.len()));
+    let (histories, mut turns, mut next) = (store.histories(), Vec::new(), Some(0));
+    while let Some(from) = next.filter(|_| turns.len() < upto) {
+        let page = histories.read(&of.instance, of.execution, from, upto - turns.len()).await;
+        let page = page.map_err(|error| error.to_string())?;
+        turns.extend(page.turns);
+        next = page.next;
     }
-    Ok(page.turns.into_iter().take(upto).collect())
+    if turns.len() < upto {
+        return Err(format!("it has {} turns of {upto}", turns.len()));
+    }
+    Ok(turns)
 }
