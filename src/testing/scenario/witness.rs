@@ -58,7 +58,7 @@ pub(super) struct Appending {
 
 impl Appending {
     /// The turns are durable.
-    pub(super) fn is_durable(mut self) {
+    pub(super) fn succeed(mut self) {
         if let Some(batch) = self.batch.take() {
             self.witness.add(Witnessed::Appended(batch));
         }
