@@ -73,6 +73,8 @@ pub enum Bug {
     TailCutAtAnyError,
     /// The repair of a torn record makes it a part of the log.
     RepairKeepsTornRecord,
+    /// The locks of an instance are not given back, whatever becomes of it.
+    LockNeverGivenBack,
 }
 
 impl Bug {
@@ -111,6 +113,7 @@ impl Bug {
         (Self::RecoveredNotHardened, "recovered-not-hardened"),
         (Self::TailCutAtAnyError, "tail-cut-at-any-error"),
         (Self::RepairKeepsTornRecord, "repair-keeps-torn-record"),
+        (Self::LockNeverGivenBack, "lock-never-given-back"),
     ];
 
     /// Its name in commands and tables.

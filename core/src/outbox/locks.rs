@@ -15,6 +15,7 @@ use crate::message::{
     fnv,
 };
 use crate::payload::Payload;
+use crate::zoo::{self, Bug};
 
 /// The event that gives a lock back.
 const UNLOCK_EVENT: &str = "@held";
@@ -101,6 +102,9 @@ impl Outbox {
     }
 
     fn give_back(&mut self, lock: &Lock) -> Vec<Message> {
+        if zoo::planted(Bug::LockNeverGivenBack) {
+            return Vec::new();
+        }
         let Lock { text, lineage, asked, is_lost } = lock;
         let Ok(name) = Name::new(UNLOCK_EVENT) else { return Vec::new() };
         let mut released = Vec::new();
