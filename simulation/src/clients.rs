@@ -9,7 +9,7 @@ mod repair;
 mod rest;
 mod teller;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,9 @@ use self::teller::Teller;
 use crate::Store;
 use crate::durable::Durable;
 use crate::marks::Marks;
-use crate::workload::{Entries, Hosts, Program, check_messages, host, programs};
+use crate::workload::{
+    Entries, Hosts, Out, Program, check_messages, check_patches, host, programs,
+};
 
 /// How long the faults last, in virtual time.
 const FAULTS_LAST: Duration = Duration::from_secs(20);
@@ -81,6 +83,7 @@ pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Mar
     check_keys(&run.hosts)?;
     idle::until_hosts_hold_nothing(&run.world).await?;
     replay_all(&host(run.world.dice(), &run.hosts), &run.world.store()).await?;
+    patches(&run, outs.iter().flatten())?;
     run.finish().await
 }
 
@@ -91,6 +94,15 @@ fn check_keys(hosts: &Hosts) -> Result<(), String> {
         if let Some(other) = numbers.insert(number, key.clone()) {
             return Err(format!("activity {number} has run under two keys: {other} and {key}"));
         }
+    }
+    Ok(())
+}
+
+/// What has come out at patches, of which activities have run at none that was answered with what is new.
+fn patches<'a>(run: &Run, outs: impl Iterator<Item = &'a Vec<Out>>) -> Result<(), String> {
+    let ran: BTreeSet<u64> = run.hosts.done().into_values().map(|(number, _)| number).collect();
+    for out in outs {
+        check_patches(out, &|number| ran.contains(&number))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use reenact::{Client, Timestamp};
 
 use crate::marks::{self, Marks};
 use crate::overdue;
+use crate::workload::OLD_VERSION;
 
 /// The log of one execution, and what is open in it.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Log {
     carried: BTreeSet<EventKey>,
     is_suspended: bool,
     is_locked: bool,
+    /// The first version of its orchestration.
+    is_old: bool,
     locks: BTreeSet<CorrelationId>,
     held: BTreeSet<CorrelationId>,
 }
@@ -109,6 +112,11 @@ impl Log {
                 self.is_suspended = true;
                 marks::SUSPENDED
             }
+            Event::VersionSelected { version } => {
+                self.is_old = version.to_string() == OLD_VERSION;
+                return;
+            }
+            Event::PatchMarked { .. } if self.is_old => marks::PATCHED_LATER,
             Event::ExecutionRewound { .. } => marks::REWOUND,
             Event::ExecutionParked { .. } => marks::PARKED_FOR_CODE,
             Event::ExecutionUnparked => marks::UNPARKED,

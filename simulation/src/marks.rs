@@ -41,6 +41,7 @@ marks! {
     REWOUND = "an instance that had failed was rewound",
     PARKED_FOR_CODE = "an instance was parked on a host with older code",
     UNPARKED = "an instance went on where the code was newer",
+    PATCHED_LATER = "an instance that began with older code has come to a patch in newer code",
     ATTEMPTS_EMITTED = "several attempts of an activity have emitted",
     OWNER_CHANGED = "a shard was written under a later epoch",
     FENCED = "an append of an earlier owner was refused",

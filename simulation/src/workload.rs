@@ -15,12 +15,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::code::run_program;
 pub(crate) use self::host::{Hosts, host};
 pub(crate) use self::ledger::Ledger;
-pub(crate) use self::oracle::{Entries, check, check_answer, check_messages};
+pub(crate) use self::oracle::{Entries, check, check_answer, check_messages, check_patches};
 pub(crate) use self::program::{Entry, Fate, Played, Program, Step, programs};
 pub(crate) use self::stream::check_items;
 
 /// Stands in each payload, and must not be in any error.
 pub(crate) const CANARY: &str = "canary-5e1f";
+
+/// The version of the older code, which new instances get on hosts that have no newer one.
+pub(crate) const OLD_VERSION: &str = "1.0.0";
 
 /// The names of the events that programs wait for.
 pub(crate) const EVENTS: [&str; 2] = ["left", "right"];
@@ -86,6 +89,9 @@ pub(crate) struct Message {
 pub(crate) enum Out {
     /// An activity was called.
     Worked(u64),
+    /// What was called where the code was changed: whether that was what is new, and whether the code said so before
+    /// and after it.
+    Patched { number: u64, is_new: bool, is_same: bool },
     /// An activity was given up.
     Late,
     /// Activities have ended in this order.

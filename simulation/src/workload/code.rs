@@ -46,6 +46,15 @@ pub(crate) async fn run_program_v1(
     run(ctx, program, Code::Old).await
 }
 
+/// The same version on hosts with newer code: what it does otherwise stands under patches.
+#[orchestration(name = "run_program", version = "1.0.0")]
+pub(crate) async fn run_program_v1_patched(
+    ctx: OrchestrationContext,
+    program: Program,
+) -> Result<Vec<Out>, OrchestrationError> {
+    run(ctx, program, Code::Patched).await
+}
+
 /// The same in newer code, whose histories do not fit the older one.
 #[orchestration(name = "run_program", version = "2.0.0")]
 pub(crate) async fn run_program(
@@ -58,6 +67,7 @@ pub(crate) async fn run_program(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Code {
     Old,
+    Patched,
     New,
 }
 
@@ -77,6 +87,7 @@ async fn run(
                 let _held = ctx.updates(ASK).next().await?;
                 return ctx.continue_as_new(run_program, program);
             }
+            Step::Patch(number) => patch(&ctx, number, code).await?,
             step => run_step(&ctx, step, place).await?,
         };
         program.done.push(out);
@@ -177,9 +188,25 @@ async fn run_step(
         Step::Break(number) => {
             Out::Worked(ctx.call_activity_by_name(named(FRAGILE), &number).await?)
         }
-        // They have no result.
-        Step::Hold | Step::Continue => Out::Shown,
+        // They are not done here.
+        Step::Patch(_) | Step::Hold | Step::Continue => Out::Shown,
     })
+}
+
+/// The older code does not know of the patch.
+async fn patch(
+    ctx: &OrchestrationContext,
+    number: u64,
+    code: Code,
+) -> Result<Out, OrchestrationError> {
+    let is_patched = || code != Code::Old && ctx.patched(&format!("step {number}"));
+    let is_new = is_patched();
+    let number: u64 = if is_new {
+        ctx.call_local_by_name(named("quick"), &number).await?
+    } else {
+        ctx.call_activity_by_name(named("work"), &number).await?
+    };
+    Ok(Out::Patched { number, is_new, is_same: is_patched() == is_new })
 }
 
 fn calls(ctx: &OrchestrationContext, numbers: &[u64]) -> Vec<Call> {

@@ -8,7 +8,7 @@ use reenact::HostBuilder;
 use reenact::prelude::*;
 use reenact::testing::simulation::{Dice, FaultKind};
 
-use super::code::{begin_to_draw, run_program, run_program_v1};
+use super::code::{begin_to_draw, run_program, run_program_v1, run_program_v1_patched};
 use super::{FRAGILE, ITEMS, Item, Ledger};
 
 /// What activities have done outside, and which code new hosts have. Clones are the same.
@@ -67,8 +67,12 @@ pub(crate) fn host(dice: &Dice, hosts: &Hosts) -> HostBuilder {
     let outside = Outside { dice: dice.clone(), hosts: hosts.clone() };
     let (working, echoing, quick) = (outside.clone(), outside.clone(), outside.clone());
     let (emitting, fragile) = (outside.clone(), outside);
-    let builder = Host::builder().orchestration(run_program_v1).entity::<Ledger>();
-    let builder = if is_old { builder } else { builder.orchestration(run_program) };
+    let builder = Host::builder().entity::<Ledger>();
+    let builder = if is_old {
+        builder.orchestration(run_program_v1)
+    } else {
+        builder.orchestration(run_program_v1_patched).orchestration(run_program)
+    };
     builder
         .register_activity("work", move |ctx, number: u64| {
             let outside = working.clone();

@@ -34,6 +34,21 @@ pub(crate) fn check(program: &Program, out: &[Out], logged: &[(usize, u64)]) -> 
     each_once("updates", asked)
 }
 
+/// What was called at each patch is what its branch calls: the activity has run where the old branch came out, and nowhere
+/// else.
+pub(crate) fn check_patches(out: &[Out], has_run: &dyn Fn(u64) -> bool) -> Result<(), String> {
+    for out in out {
+        match out {
+            Out::Patched { number, is_new, .. } if has_run(*number) == *is_new => {
+                return Err(format!("of {out:?}, the old branch has run: {is_new}"));
+            }
+            Out::Children(outs) => outs.iter().try_for_each(|out| check_patches(out, has_run))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The answer that a client has for an update of a program must be the one that it gave.
 pub(crate) fn check_answer(out: &[Out], asked: u64, answer: Answered) -> Result<(), String> {
     let given = match answer {
@@ -212,6 +227,7 @@ fn check_steps(steps: &[Step], out: &[Out]) -> Result<(), String> {
 fn check_step(step: &Step, out: &Out) -> Result<(), String> {
     let holds = match (step, out) {
         (Step::Work(number) | Step::Local(number), Out::Worked(done)) => done == number,
+        (Step::Patch(step), Out::Patched { number, is_same, .. }) => number == step && *is_same,
         (Step::Race(number, _), Out::Worked(done)) => done == number,
         (Step::Race(..), Out::Late) => true,
         (Step::Together(numbers), Out::Together(done)) => done == numbers,

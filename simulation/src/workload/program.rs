@@ -12,6 +12,8 @@ use super::{CANARY, EVENTS, LEDGERS, Message, Out};
 pub(crate) enum Step {
     /// Calls an activity.
     Work(u64),
+    /// Calls an activity, or what newer code of the same version calls in its place.
+    Patch(u64),
     /// Calls a local activity.
     Local(u64),
     /// Calls activities side by side.
@@ -211,7 +213,8 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
     };
     let mut several = || (0..2 + dice.below("wide", 4)).map(|_| number()).collect();
     let one = match dice.below("step", if is_root { 32 } else { 13 }) {
-        0 | 1 => Step::Work(number()),
+        0 => Step::Work(number()),
+        1 => Step::Patch(number()),
         2 => Step::Together(several()),
         3 => Step::Timer(dice.below("timer", 8_000)),
         4 => Step::Race(number(), dice.below("limit", 3_000)),
