@@ -10,6 +10,7 @@ mod lists;
 mod metrics;
 mod outside;
 mod quarantine;
+mod refused;
 mod start;
 mod streams;
 mod update;
@@ -24,9 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use reenact_core::{
-    History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Timestamp, Version,
-};
+use reenact_core::{History, InstanceId, Name, OrchestrationCode, RemoteCommand, Rewind, Version};
 use reenact_providers::{HistoryStore, InstanceSummary, Provider};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -296,33 +295,6 @@ impl Access {
             }
             (None, None) => Err(Error::NotShared),
         }
-    }
-
-    /// Refuses a message that is certain to be refused. Returns when its instance was created; a rewind
-    /// names the instance by its history.
-    async fn check(
-        &self,
-        instance: &InstanceId,
-        message: &InstanceMessage,
-    ) -> Result<Option<Timestamp>> {
-        if let Some(outside) = message.as_outside() {
-            return self.is_awaited(&outside.token).await.map(|()| None);
-        }
-        let Some(rewind) = message.rewind() else {
-            let summary = self.store().summary(instance).await?;
-            return if summary.state.is_finished() {
-                Err(Error::Finished { instance: instance.clone() })
-            } else {
-                Ok(Some(summary.created_at))
-            };
-        };
-        let history = self.store().history(instance, None).await?;
-        let rewound = history.rewound(instance, rewind.clone(), self.store().clock.now());
-        rewound.map(|_| None).map_err(|none| Error::NoSuchPosition {
-            instance: instance.clone(),
-            position: none.position,
-            length: none.length,
-        })
     }
 
     /// The answer to a message that is sent after this call. If the thread of the instance is given up

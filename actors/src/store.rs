@@ -89,6 +89,13 @@ impl Store {
         summary.ok_or_else(|| Error::NotFound { instance: instance.clone() })
     }
 
+    /// The same as of now, where other hosts write its shard: so is what is read of it after this. It may cost a
+    /// request.
+    pub(crate) async fn summary_now(&self, instance: &InstanceId) -> Result<InstanceSummary> {
+        let newest = self.histories.executions(instance).await?.pop();
+        newest.ok_or_else(|| Error::NotFound { instance: instance.clone() })
+    }
+
     /// What is known of an instance, if there is one.
     pub(crate) async fn find(&self, instance: &InstanceId) -> Result<Option<InstanceSummary>> {
         Ok(self.histories.summary(instance).await?)

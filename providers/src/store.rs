@@ -51,6 +51,10 @@ pub trait Provider: Send + Sync + 'static {
 }
 
 /// The logs of all instances, by shard.
+///
+/// Of a shard that another host writes, [`summary`](Self::summary), [`read`](Self::read) and [`load`](Self::load) may
+/// give what was durable a second before, but nothing older than what the other looks have shown, which are as of now;
+/// and that there is nothing they say only as of now.
 #[async_trait]
 pub trait HistoryStore: Send + Sync + 'static {
     /// Appends all turns of the batch or none. Durable when it returns; the receipt proves it. Its commit number

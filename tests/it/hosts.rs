@@ -8,6 +8,8 @@ pub(crate) mod hub;
 mod messages;
 mod mixed_up;
 mod moves;
+#[cfg(any(feature = "azure", feature = "azure-legacy"))]
+mod outdated;
 mod quarantine;
 mod reuse;
 pub(crate) mod scene;

@@ -43,8 +43,8 @@ impl Access {
     pub async fn fork(&self, request: ForkRequest) -> Result<()> {
         self.may_change()?;
         let ForkRequest { from, instance, before, reason, or_attach } = request;
-        let summary = self.store().summary(&from).await?;
         check_fork(&from)?;
+        let summary = self.store().summary_now(&from).await?;
         check_start(&instance, &summary.name)?;
         if !or_attach && self.store().find(&instance).await?.is_some() {
             return Err(Error::AlreadyExists { instance });

@@ -123,8 +123,9 @@ impl Access {
     /// # Errors
     /// [`Error::NoAnswer`]: the instance has ended without one. [`Error::AnswerForgotten`];
     /// [`Error::UnknownEvent`], [`Error::InvalidPayload`] and [`Error::UpdateRefused`] when the instance has
-    /// refused it, also from afar; [`Error::Quarantined`] when its host has, for another reason; [`Error::NotFound`],
-    /// [`Error::ShuttingDown`], [`Error::Unreadable`], [`Error::Store`].
+    /// refused it, and [`Error::Finished`] and [`Error::NotFound`] when it came after its end, also from afar;
+    /// [`Error::Quarantined`] when its host has refused it for another reason; [`Error::ShuttingDown`],
+    /// [`Error::Unreadable`], [`Error::Store`].
     ///
     /// Cancelling it is harmless.
     pub async fn answer_to(&self, instance: &InstanceId, key: EventKey) -> Result<UpdateAnswer> {
@@ -218,6 +219,11 @@ impl Access {
                 });
             }
             UpdateFate::Open | UpdateFate::Unknown if summary.state.is_finished() => {
+                let now = self.store().summary_now(instance).await?;
+                // It may have been rewound since, and have answered it.
+                if (now.execution, now.turns) != (summary.execution, summary.turns) {
+                    return Ok(None);
+                }
                 return Err(Error::NoAnswer { instance: instance.clone(), key: key.clone() });
             }
             UpdateFate::Open => return Ok(None),

@@ -12,6 +12,8 @@ enum Kept {
     UnknownEvent { event: Name, declared: Vec<String> },
     UpdateRefused { update: Name, reason: Payload },
     InvalidPayload { what: String, why: String },
+    Finished,
+    NotFound,
 }
 
 impl Error {
@@ -32,6 +34,8 @@ impl Error {
                 };
                 Kept::InvalidPayload { what: what.clone(), why }
             }
+            Self::Finished { .. } => Kept::Finished,
+            Self::NotFound { .. } => Kept::NotFound,
             _ => return String::new(),
         };
         let details = serde_json::to_string(&kept).unwrap_or_default();
@@ -52,6 +56,8 @@ impl Error {
             Ok(Kept::InvalidPayload { what, why }) => {
                 Self::InvalidPayload { what, source: PayloadError::Decode(why) }
             }
+            Ok(Kept::Finished) => Self::Finished { instance },
+            Ok(Kept::NotFound) => Self::NotFound { instance },
             Err(_) => Self::Quarantined { instance, reason },
         }
     }
@@ -67,15 +73,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_a_declared_check_is_the_same_error_for_its_sender() {
+    fn a_refusal_by_which_a_sender_can_act_is_the_same_error_for_it() {
         let instance = InstanceId::new("i").unwrap();
         let (event, reason) = (Name::new("Add").unwrap(), Payload::encode(&(7, "no")).unwrap());
         let declared = vec!["Go".to_string(), "Stop \u{e9}".to_string()];
         let source = Payload::encode("two").unwrap().decode::<u64>().unwrap_err();
         for error in [
             Error::UnknownEvent { instance: instance.clone(), event: event.clone(), declared },
-            Error::UpdateRefused { instance, update: event, reason },
+            Error::UpdateRefused { instance: instance.clone(), update: event, reason },
             Error::InvalidPayload { what: "the input".into(), source },
+            Error::Finished { instance: instance.clone() },
+            Error::NotFound { instance },
         ] {
             let known = through_quarantine(&error);
             assert_eq!(known.to_string(), error.to_string());
@@ -88,8 +96,8 @@ mod tests {
         let instance = InstanceId::new("i").unwrap();
         let update = Name::new("Add").unwrap();
         let long = Payload::encode(&"x".repeat(MAX_QUARANTINE_DETAILS_BYTES)).unwrap();
-        let refused = Error::UpdateRefused { instance: instance.clone(), update, reason: long };
-        for error in [Error::Finished { instance }, refused] {
+        let refused = Error::UpdateRefused { instance, update, reason: long };
+        for error in [Error::ShuttingDown, refused] {
             assert!(matches!(through_quarantine(&error), Error::Quarantined { .. }));
         }
     }
