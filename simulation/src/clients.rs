@@ -7,6 +7,7 @@ mod player;
 mod reader;
 mod repair;
 mod rest;
+mod starts;
 mod teller;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +85,8 @@ pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Mar
     idle::until_hosts_hold_nothing(&run.world).await?;
     replay_all(&host(run.world.dice(), &run.hosts), &run.world.store()).await?;
     patches(&run, outs.iter().flatten())?;
-    run.finish().await
+    let ids: Vec<&str> = players.iter().map(Player::id).collect();
+    run.finish(&ids).await
 }
 
 /// Each call of an activity has run under one key.
@@ -128,9 +130,10 @@ impl Run {
         sleep(Duration::from_millis(self.world.dice().below(what, longest))).await;
     }
 
-    async fn finish(self) -> Result<Marks, String> {
+    async fn finish(self, ids: &[&str]) -> Result<Marks, String> {
         let mut durable = self.look(|durable| Ok(std::mem::take(durable)))?;
         durable.settle(&self.world).await?;
+        ids.iter().try_for_each(|id| durable.check_begun(id, 1))?;
         durable.check_stored(&self.world).await?;
         Ok(durable.marks)
     }

@@ -1,6 +1,7 @@
 //! What is durable, as the store itself has said: what was acknowledged must be there at that moment, and logs only
 //! grow.
 
+mod begun;
 mod doubt;
 
 use std::collections::{BTreeMap, BTreeSet};

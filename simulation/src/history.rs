@@ -29,6 +29,10 @@ pub(crate) struct Log {
     is_locked: bool,
     /// The first version of its orchestration.
     is_old: bool,
+    /// It goes on as the next execution.
+    is_continued: bool,
+    /// It has the beginning of an earlier execution.
+    is_rewound: bool,
     locks: BTreeSet<CorrelationId>,
     held: BTreeSet<CorrelationId>,
 }
@@ -63,6 +67,14 @@ impl Log {
     /// Whether its instance stands still.
     pub(crate) const fn is_suspended(&self) -> bool {
         self.is_suspended
+    }
+
+    pub(crate) const fn is_continued(&self) -> bool {
+        self.is_continued
+    }
+
+    pub(crate) const fn is_rewound(&self) -> bool {
+        self.is_rewound
     }
 
     fn passes(&mut self, at: Timestamp) -> Result<(), String> {
@@ -105,7 +117,10 @@ impl Log {
     /// What is seen in any turn.
     fn mark(&mut self, event: &Event, marks: &mut Marks) {
         let mark = match event {
-            Event::ExecutionContinued { .. } => marks::CONTINUED,
+            Event::ExecutionContinued { .. } => {
+                self.is_continued = true;
+                marks::CONTINUED
+            }
             Event::TaskAttemptFailed { .. } => marks::ATTEMPT_FAILED,
             Event::TaskStarted { .. } => marks::HOST_DIED_OF_IT,
             Event::ExecutionSuspended { .. } => {
@@ -117,7 +132,10 @@ impl Log {
                 return;
             }
             Event::PatchMarked { .. } if self.is_old => marks::PATCHED_LATER,
-            Event::ExecutionRewound { .. } => marks::REWOUND,
+            Event::ExecutionRewound { .. } => {
+                self.is_rewound = true;
+                marks::REWOUND
+            }
             Event::ExecutionParked { .. } => marks::PARKED_FOR_CODE,
             Event::ExecutionUnparked => marks::UNPARKED,
             Event::Streamed(StreamEvent::TaskEmitted { attempt, .. }) if *attempt > 1 => {

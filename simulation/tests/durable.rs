@@ -1,9 +1,10 @@
 //! What is acknowledged before it is durable is found, also where the store may have what it did not confirm.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reenact::core::codec::encode_turn;
-use reenact::core::{Event, RecordedTurn, ShardId};
+use reenact::core::{Event, Payload, RecordedTurn, ShardId};
 use reenact::providers::{Batch, Epoch, TurnRecord};
 use reenact::testing::simulation::Witnessed;
 use reenact::{Attributes, ExecutionId, InstanceState, InstanceSummary, Timestamp};
@@ -12,10 +13,20 @@ use reenact_simulation::durable::{Ask, Durable};
 
 /// A turn alone; in the second one of the instance somebody cancels it.
 fn batch(number: u64, epoch: u64) -> Arc<Batch> {
+    let event = if number == 0 { Event::ExecutionUnparked } else { cancel() };
+    of_execution(ExecutionId::FIRST, number, epoch, vec![event])
+}
+
+/// The first turn of an execution.
+fn begun(execution: u32, events: Vec<Event>) -> Witnessed {
+    Witnessed::Appended(of_execution(ExecutionId(execution), 0, 1, events))
+}
+
+fn of_execution(execution: ExecutionId, number: u64, epoch: u64, events: Vec<Event>) -> Arc<Batch> {
     let at = Timestamp::from_micros(1_000_000);
     let summary = InstanceSummary {
         instance: "order".parse().expect("an id"),
-        execution: ExecutionId::FIRST,
+        execution,
         name: "order".parse().expect("a name"),
         state: InstanceState::Running,
         created_at: at,
@@ -25,8 +36,7 @@ fn batch(number: u64, epoch: u64) -> Arc<Batch> {
         wake_at: None,
         attributes: Attributes::default(),
     };
-    let event = if number == 0 { Event::ExecutionUnparked } else { cancel() };
-    let bytes = encode_turn(&RecordedTurn { at, events: vec![event].into() });
+    let bytes = encode_turn(&RecordedTurn { at, events: events.into() });
     let bytes = bytes.expect("it encodes").into();
     let turn = TurnRecord { number, bytes, summary, has_drawn_id: false, keep: 0 };
     Arc::new(Batch { shard: ShardId(0), epoch: Epoch(epoch), turns: vec![turn] })
@@ -59,4 +69,22 @@ fn a_turn_before_a_durable_one_was_at_least_in_doubt() {
     assert!(lost.is_err_and(|why| why.contains("turn 1 came for 0")));
     let in_memory = [Witnessed::Begun(batch(0, 1)), Witnessed::Appended(batch(1, 1))];
     assert!(after(Store::Memory, in_memory).is_err());
+}
+
+fn start() -> Event {
+    let (name, input) = ("order".parse().expect("a name"), Payload::default());
+    Event::ExecutionStarted { name, input, seed: 7, delay: Some(Duration::ZERO) }
+}
+
+#[test]
+fn an_execution_that_goes_on_for_an_earlier_one_is_no_beginning_and_any_other_is_one() {
+    let goes_on = Event::ExecutionContinued { input: Payload::default() };
+    let rewound = Event::ExecutionRewound { reason: String::new(), dropped: 1, seed: 7 };
+    let seen = [begun(1, vec![start(), goes_on]), begun(2, vec![start()])];
+    let seen = seen.into_iter().chain([begun(3, vec![start(), rewound])]);
+    let mut durable = after(Store::Memory, seen).expect("nothing is wrong");
+    durable.check_begun("order", 1).expect("it has gone on, and was rewound");
+    durable.check_begun("orders", 1).expect_err("it has not begun");
+    durable.take(begun(4, vec![start()])).expect("nothing else is wrong");
+    durable.check_begun("order", 1).expect_err("it has begun again");
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use reenact::{Client, Error, ErrorKind, InstanceHandle};
 use tokio::time::{sleep, timeout};
 
-use super::call::{answered, insist, insist_for};
+use super::call::{answered, insist_for};
 use super::reader::Items;
 use super::repair;
 use super::{FAULTS_LAST, Playing, QUEUES_REST, REST, Run, joined};
 use crate::durable::{Ask, Place};
 use crate::workload::{
     ASK, Answered, EVENTS, Fate, MARKED, Out, Played, Program, Step, check, check_answer,
-    check_items, run_program,
+    check_items,
 };
 use crate::{history, marks};
 
@@ -26,7 +26,7 @@ pub(super) struct Heard {
 }
 
 /// How an instance has ended.
-enum Ended {
+pub(super) enum Ended {
     Completed(Vec<Out>),
     Stopped,
     /// With what is said of it.
@@ -36,9 +36,9 @@ enum Ended {
 /// The client of one program, from the start of its instance to the end of it.
 #[derive(Clone)]
 pub(super) struct Player {
-    run: Run,
-    id: String,
-    program: Program,
+    pub(super) run: Run,
+    pub(super) id: String,
+    pub(super) program: Program,
     fate: Fate,
 }
 
@@ -46,6 +46,10 @@ impl Player {
     pub(super) fn new(run: &Run, number: usize, Played { program, fate }: &Played) -> Self {
         let (program, fate) = (program.clone(), *fate);
         Self { run: run.clone(), id: format!("program-{number}"), program, fate }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     pub(super) fn steps(&self) -> &[Step] {
@@ -60,6 +64,7 @@ impl Player {
     pub(super) async fn play(self) -> Result<Heard, String> {
         self.run.pause("start at", 10_000).await;
         self.wait_for_recipients().await?;
+        let rivals = self.rivals();
         self.start().await?;
         let events: Vec<_> = (0..EVENTS.len())
             .filter(|event| self.program.takes(*event) > 0)
@@ -98,6 +103,10 @@ impl Player {
             Ended::Stopped => None,
             Ended::Failed(why) => return Err(format!("it has failed: {why}")),
         };
+        for rival in rivals {
+            self.check_rival(&joined(rival).await?, out.as_ref())?;
+        }
+        self.start_late(out.as_ref()).await?;
         self.check_stream(joined(reader).await?, out.is_some()).await?;
         // Its answers are kept when it has ended.
         for number in 0..self.program.answers() {
@@ -107,7 +116,7 @@ impl Player {
         Ok(Heard { out, answers, logged })
     }
 
-    async fn result(&self) -> Result<Ended, String> {
+    pub(super) async fn result(&self) -> Result<Ended, String> {
         let result = |client: Client| {
             let handle: InstanceHandle<Vec<Out>> = client.instance(self.id.as_str());
             async move {
@@ -150,28 +159,6 @@ impl Player {
             }
         }
         Ok(())
-    }
-
-    /// Starts the instance: alone, or together with its first event.
-    async fn start(&self) -> Result<(), String> {
-        let together = self.run.world.dice().below("starts with", 3) == 0;
-        let event = (0..EVENTS.len()).find(|event| together && self.program.takes(*event) > 0);
-        let start = |client: Client| {
-            let start = client.start_new(run_program, self.program.clone()).id(self.id.as_str());
-            async move {
-                let start = match event {
-                    Some(event) => start.and_raise(EVENTS[event], 0).event_key(key(event, 0)),
-                    None => start,
-                };
-                start.await.map(|_| ())
-            }
-        };
-        let is_done = |error: &Error| match event {
-            Some(_) => error.kind() == ErrorKind::Finished,
-            None => error.kind() == ErrorKind::AlreadyExists,
-        };
-        insist(&self.run, "start", start, is_done).await?;
-        self.run.look(|durable| durable.check_asked(&self.id, Ask::Start))
     }
 
     /// Raises the events of a name in the order of their numbers, each when the one before is acknowledged.
@@ -337,7 +324,7 @@ impl Player {
 }
 
 /// `None` for an instance that has ended so.
-fn stopped<T>(result: Result<T, Error>, as_: ErrorKind) -> Result<Option<T>, Error> {
+pub(super) fn stopped<T>(result: Result<T, Error>, as_: ErrorKind) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == as_ => Ok(None),
@@ -345,6 +332,6 @@ fn stopped<T>(result: Result<T, Error>, as_: ErrorKind) -> Result<Option<T>, Err
     }
 }
 
-fn key(event: usize, number: u64) -> String {
+pub(super) fn key(event: usize, number: u64) -> String {
     format!("{} {number}", EVENTS[event])
 }
