@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use reenact::testing::simulation::{World, replay_all};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::player::Player;
 use self::teller::Teller;
@@ -39,8 +39,23 @@ const REPEATED: Duration = Duration::from_secs(25);
 /// How long everything may take to come to rest without faults, in virtual time.
 const REST: Duration = Duration::from_secs(900);
 
+/// How long a run takes at most, in virtual time: most are over after three minutes.
+const LONGEST: Duration = Duration::from_secs(4 * 3_600);
+
 /// Plays all clients of a run, and gives what it has seen. An error says what is wrong.
 pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Marks, String> {
+    let playing = play_all(world.clone(), hosts, store);
+    match timeout(LONGEST, playing).await {
+        Ok(played) => played,
+        Err(_) => {
+            rest::until_all_rest(&world).await?;
+            let hours = LONGEST.as_secs() / 3_600;
+            Err(format!("the run has not ended after {hours} hours, and all instances are at rest"))
+        }
+    }
+}
+
+async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, String> {
     let run = Run { world, hosts, durable: Arc::new(Mutex::new(Durable::of_store(store))) };
     let mut next = 0;
     let programs = programs(run.world.dice(), &mut next);

@@ -56,8 +56,9 @@ impl Visit for Look {
 }
 
 impl Subscriber for Secrets {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("reenact")
+    /// Also what the libraries say that it is made of.
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {

@@ -49,9 +49,21 @@ pub(super) async fn insist_for<F, T>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    for _ in 0..TRIES {
+    insist_counted(run, what, call).await.map(|(answer, _)| answer)
+}
+
+/// The same, with the number of tries: of more than one, all may count, and the earlier ones later.
+pub(super) async fn insist_counted<F, T>(
+    run: &Run,
+    what: &str,
+    call: impl Fn(Client) -> F,
+) -> Result<(T, u32), String>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for tries in 1..=TRIES {
         match timeout(PATIENCE, call(run.world.client())).await {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(answer)) => return Ok((answer, tries)),
             Ok(Err(error)) => {
                 let text = format!("{error} / {error:?}");
                 if text.contains(CANARY) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use reenact::{Client, Error, ErrorKind, InstanceHandle};
 use tokio::time::{sleep, timeout};
 
-use super::call::{answered, insist_for};
+use super::call::{answered, insist_counted, insist_for};
 use super::reader::Items;
 use super::repair;
+use super::rest::what_it_waits_for;
 use super::{FAULTS_LAST, Playing, QUEUES_REST, REST, Run, joined};
 use crate::durable::{Ask, Place};
 use crate::workload::{
@@ -210,22 +211,26 @@ impl Player {
     }
 
     /// Suspends the instance, and resumes it: that changes nothing but times. A suspension whose answer was lost, and
-    /// that was asked for again, may come a second time after the instance was resumed; so it is resumed once more when
-    /// all queues have come to rest.
+    /// that was asked for again, may come a second time after the instance was resumed; then it is resumed once more
+    /// when all queues have come to rest.
     async fn suspend(self) -> Result<(), String> {
         let id = self.id.as_str();
         self.run.pause("suspend after", 8_000).await;
         let suspending = |client: Client| client.suspend(id, "for a while").into_future();
-        self.interrupt(Ask::Suspend, suspending).await?;
+        let tries = self.interrupt(Ask::Suspend, suspending).await?;
         self.run.pause("resume after", 8_000).await;
         let resuming = |client: Client| client.resume(id).into_future();
         self.interrupt(Ask::Resume, resuming).await?;
-        sleep(FAULTS_LAST + QUEUES_REST).await;
-        self.interrupt(Ask::Resume, resuming).await
+        if tries > 1 {
+            sleep(FAULTS_LAST + QUEUES_REST).await;
+            self.interrupt(Ask::Resume, resuming).await?;
+        }
+        Ok(())
     }
 
-    /// Asks the instance for something, which is durable when it is acknowledged, or has ended before.
-    async fn interrupt<F>(&self, ask: Ask, call: impl Fn(Client) -> F) -> Result<(), String>
+    /// Asks the instance for something, which is durable when it is acknowledged, or has ended before. Gives the number
+    /// of tries.
+    async fn interrupt<F>(&self, ask: Ask, call: impl Fn(Client) -> F) -> Result<u32, String>
     where
         F: Future<Output = Result<(), Error>>,
     {
@@ -235,10 +240,11 @@ impl Player {
             let calling = call(client);
             async { stopped(calling.await, ErrorKind::Finished) }
         };
-        if insist_for(&self.run, "suspend or resume", call).await?.is_none() {
-            return Ok(());
+        let (asked, tries) = insist_counted(&self.run, "suspend or resume", call).await?;
+        if asked.is_some() {
+            self.run.look(|durable| durable.check_asked_again(id, ask, before))?;
         }
-        self.run.look(|durable| durable.check_asked_again(id, ask, before))
+        Ok(tries)
     }
 
     /// Cancels or terminates the instance.
@@ -264,7 +270,11 @@ impl Player {
     /// if the instance has completed.
     pub(super) async fn check(&self, playing: Playing<Heard>) -> Result<Option<Vec<Out>>, String> {
         let Ok(heard) = timeout(REST, joined(playing)).await else {
-            return Err(self.waits().await);
+            let waits = what_it_waits_for(&self.run.world, &self.id).await;
+            let (seconds, steps) = (REST.as_secs(), &self.program.steps);
+            return Err(format!(
+                "not at rest after {seconds} s without faults: {waits}; its program is {steps:?}"
+            ));
         };
         let Heard { out, answers, logged } = heard?;
         history::check(&self.run.world, &self.id).await?;
@@ -297,29 +307,6 @@ impl Player {
             return Ok(());
         }
         Err(format!("its attribute is {marked:?}, and was set to {expected:?}"))
-    }
-
-    /// What an instance waits for that has not come to rest.
-    async fn waits(&self) -> String {
-        let client = Client::read_only(self.run.world.store());
-        let view = match client.view(self.id.as_str()).await {
-            Ok(view) => view,
-            Err(error) => return format!("it is not at rest, and cannot be looked at: {error}"),
-        };
-        let open = &view.execution;
-        format!(
-            "it is not at rest after {} s without faults; it is {:?}, parked: {:?}, and has {} activities, {} timers, \
-             {} waits, {} children open, {} events buffered; its program is {:?}",
-            REST.as_secs(),
-            view.summary.state,
-            open.parked,
-            open.activities.items.len(),
-            open.timers.items.len(),
-            open.waits.items.len(),
-            open.children.items.len(),
-            open.buffered.items.len(),
-            self.program.steps,
-        )
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reenact::core::Listed;
 use reenact::testing::simulation::World;
 use reenact::{Client, EntityHandle, InstanceFilter, InstanceState, PageRequest};
 use serde::de::IgnoredAny;
@@ -34,11 +35,45 @@ pub(super) async fn until_all_rest(world: &World) -> Result<(), String> {
             return Ok(());
         }
         if waited > REST {
-            return Err(format!("these are not at rest: {open:?}"));
+            let mut wrong = Vec::new();
+            for (id, _) in open {
+                wrong.push(format!("`{id}`: {}", what_it_waits_for(world, id).await));
+            }
+            return Err(format!("not at rest: {}", wrong.join("; ")));
         }
         sleep(LOOK).await;
         waited += LOOK;
     }
+}
+
+/// What an instance waits for that has not come to rest.
+pub(super) async fn what_it_waits_for(world: &World, id: &str) -> String {
+    let view = match Client::read_only(world.store()).view(id).await {
+        Ok(view) => view,
+        Err(error) => return format!("it cannot be looked at: {error}"),
+    };
+    let it = &view.execution;
+    let open = [
+        ("activities", names(&it.activities, |it| it.name.to_string())),
+        ("timers", names(&it.timers, |it| it.fire_at.to_string())),
+        ("events", names(&it.waits, |it| it.name.to_string())),
+        ("children", names(&it.children, |it| it.instance.to_string())),
+        ("updates", names(&it.updates, |it| format!("{} of {}", it.name, it.to))),
+        ("locks", names(&it.locks, |it| it.of.to_string())),
+        ("messages", names(&it.messages, |it| format!("{:?} to {}", it.kind, it.to))),
+        ("events that are buffered", names(&it.buffered, |it| it.name.to_string())),
+    ];
+    let open: Vec<_> = open
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(kind, names)| format!("{kind} {}", names.join(", ")))
+        .collect();
+    let (state, parked) = (view.summary.state, &it.parked);
+    format!("it is {state:?}, parked: {parked:?}, and has open: {}", open.join("; "))
+}
+
+fn names<T>(open: &Listed<T>, name: impl Fn(&T) -> String) -> Vec<String> {
+    open.items.iter().map(name).collect()
 }
 
 /// The ledgers have what they must have, nobody holds their locks, and they answer.
