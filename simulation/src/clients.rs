@@ -147,9 +147,10 @@ impl Run {
 
     async fn finish(self, ids: &[&str]) -> Result<Marks, String> {
         let mut durable = self.look(|durable| Ok(std::mem::take(durable)))?;
-        durable.settle(&self.world).await?;
+        let store = self.world.store_anew().await;
+        durable.settle(&store).await?;
         ids.iter().try_for_each(|id| durable.check_begun(id, 1))?;
-        durable.check_stored(&self.world).await?;
+        durable.check_stored(&store).await?;
         Ok(durable.marks)
     }
 }

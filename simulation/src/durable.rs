@@ -10,7 +10,7 @@ use std::sync::Arc;
 use reenact::core::codec::{decode_command, decode_turn};
 use reenact::core::{Event, EventKey, RecordedTurn, RemoteCommand, RemoteEvent, UpdateAnswer};
 use reenact::providers::{Batch, Provider, ProviderError};
-use reenact::testing::simulation::{Witnessed, World};
+use reenact::testing::simulation::{View, Witnessed, World};
 
 use self::doubt::Doubts;
 use crate::Store;
@@ -22,8 +22,6 @@ use crate::marks::{self, Marks};
 pub struct Durable {
     /// Whether the store can have what it has not confirmed: the host that was to hear of it may be gone.
     may_doubt: bool,
-    /// What is read of a hub without its hosts comes later.
-    is_off: bool,
     doubts: Doubts,
     /// What was acknowledged by what is in doubt: at the end it must be there.
     owed: Vec<(String, Owed)>,
@@ -63,6 +61,14 @@ enum Owed {
     Ask(Ask),
 }
 
+/// What is known of an instance when a call begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// How often the same was asked of it, by what is durable.
+    pub(crate) count: usize,
+    pub(crate) is_suspended: bool,
+}
+
 /// Where an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -73,17 +79,15 @@ pub(crate) enum Place {
 }
 
 impl Durable {
-    /// Nothing yet. Of a store on a disk it is not known what was written while its host ended.
+    /// Nothing yet. Of a store that hosts reach by a disk or by requests, it is not known what was written while its host
+    /// ended.
     #[must_use]
     pub fn of_store(store: Store) -> Self {
-        Self { may_doubt: store != Store::Memory, is_off: store == Store::Hub, ..Self::default() }
+        Self { may_doubt: store != Store::Memory, ..Self::default() }
     }
 
     /// Reads what has come since. An error says what must not be.
     pub(crate) fn read(&mut self, world: &World) -> Result<(), String> {
-        if self.is_off {
-            return Ok(());
-        }
         let new = world.witness().after(self.read);
         self.read += new.len();
         new.into_iter().try_for_each(|witnessed| self.take(witnessed))
@@ -122,7 +126,7 @@ impl Durable {
         if self.raised.contains(&event) {
             return Ok(Place::Log);
         }
-        if self.is_off || self.queued.contains(&event) || self.owes(id, Owed::Event(key.clone())) {
+        if self.queued.contains(&event) || self.owes(id, Owed::Event(key.clone())) {
             return Ok(Place::Queue);
         }
         Err(format!("event {key} was acknowledged, and is neither in the log nor in a queue"))
@@ -131,14 +135,14 @@ impl Durable {
     /// The answer to an update that was given to a client must be durable.
     pub(crate) fn check_answered(&mut self, id: &str, key: &EventKey) -> Result<(), String> {
         let is_there = self.answers.contains_key(&(id.to_owned(), key.clone()));
-        if self.is_off || is_there || self.owes(id, Owed::Answer(key.clone())) {
+        if is_there || self.owes(id, Owed::Answer(key.clone())) {
             return Ok(());
         }
         Err(format!("the answer to update {key} was given, and is not in the log"))
     }
 
     /// How often this was asked of an instance, by what is durable.
-    pub(crate) fn asked(&self, id: &str, ask: Ask) -> usize {
+    fn asked(&self, id: &str, ask: Ask) -> usize {
         self.asked.get(&(id.to_owned(), ask)).copied().unwrap_or_default()
     }
 
@@ -147,18 +151,25 @@ impl Durable {
     /// # Errors
     /// It is not.
     pub fn check_asked(&mut self, id: &str, ask: Ask) -> Result<(), String> {
-        self.check_asked_again(id, ask, 0)
+        let before = Before { count: 0, is_suspended: true };
+        self.check_asked_again(id, ask, before)
     }
 
-    /// The same, when it had been asked so many times before. One that is not suspended need not be resumed.
-    pub(crate) fn check_asked_again(
-        &mut self,
-        id: &str,
-        ask: Ask,
-        before: usize,
-    ) -> Result<(), String> {
-        let has_no_effect = self.is_off || (ask == Ask::Resume && !self.is_suspended(id));
-        if self.asked(id, ask) > before || has_no_effect || self.owes(id, Owed::Ask(ask)) {
+    /// How it was before a call that asks this of an instance.
+    #[must_use]
+    pub fn before(&self, id: &str, ask: Ask) -> Before {
+        Before { count: self.asked(id, ask), is_suspended: self.is_suspended(id) }
+    }
+
+    /// The same, when it may have been asked before. One that is not suspended need not be resumed; a suspension that waits
+    /// in a queue may come after that, and before the client has its answer.
+    ///
+    /// # Errors
+    /// It is not durable.
+    pub fn check_asked_again(&mut self, id: &str, ask: Ask, before: Before) -> Result<(), String> {
+        let was_suspended = before.is_suspended && self.is_suspended(id);
+        let has_no_effect = ask == Ask::Resume && !was_suspended;
+        if self.asked(id, ask) > before.count || has_no_effect || self.owes(id, Owed::Ask(ask)) {
             return Ok(());
         }
         Err(format!("{ask:?} was acknowledged, and is neither in the log nor in a queue"))
@@ -187,9 +198,9 @@ impl Durable {
     }
 
     /// What was in doubt is durable, or is not, as the store says now; and what was acknowledged by it is.
-    pub(crate) async fn settle(&mut self, world: &World) -> Result<(), String> {
+    pub(crate) async fn settle(&mut self, store: &View) -> Result<(), String> {
         for batch in self.doubts.all() {
-            if is_stored(world, &batch).await? {
+            if is_stored(store, &batch).await? {
                 self.settled(&batch)?;
             }
         }
@@ -207,7 +218,7 @@ impl Durable {
     }
 
     /// Each log that is still in the store is there as it was confirmed.
-    pub(crate) async fn check_stored(&self, world: &World) -> Result<(), String> {
+    pub(crate) async fn check_stored(&self, store: &View) -> Result<(), String> {
         let mut newest = BTreeMap::new();
         for (id, execution) in self.logs.keys() {
             newest.insert(id.clone(), *execution);
@@ -216,7 +227,7 @@ impl Durable {
             let log = &self.logs[&(id.clone(), execution)];
             let (instance, from) = (id.parse().map_err(|why| format!("{why:?}"))?, 0);
             let number = reenact::core::ExecutionId(execution);
-            let page = world.store().histories().read(&instance, number, from, usize::MAX).await;
+            let page = store.histories().read(&instance, number, from, usize::MAX).await;
             let page = page.map_err(|error| format!("the log of `{id}` is not there: {error}"))?;
             let stored = page.turns.iter().map(|turn| &turn.bytes);
             if !stored.eq(log.turns.iter()) {
@@ -401,12 +412,11 @@ impl Ask {
 
 /// Whether the store has what was to be appended. It has all of a batch, or nothing; another try may have written some of
 /// the same turns.
-async fn is_stored(world: &World, batch: &Batch) -> Result<bool, String> {
+async fn is_stored(store: &View, batch: &Batch) -> Result<bool, String> {
     let mut is_found = false;
     for turn in &batch.turns {
         let of = &turn.summary;
-        let histories = world.store().histories();
-        match histories.read(&of.instance, of.execution, turn.number, 1).await {
+        match store.histories().read(&of.instance, of.execution, turn.number, 1).await {
             Ok(page) if page.turns.first().is_some_and(|it| it.bytes == turn.bytes) => {
                 is_found = true;
             }

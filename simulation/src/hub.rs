@@ -77,6 +77,11 @@ impl Hub {
         Ok(Arc::new(options.open(port, HUB).await?))
     }
 
+    async fn open_without_faults(&self) -> Arc<dyn Provider> {
+        let opened = self.open_by(Arc::new(self.storage.clone()), &self.clock).await;
+        opened.expect("it is opened without faults")
+    }
+
     fn opened(&self) -> Option<Opened> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -85,8 +90,7 @@ impl Hub {
 #[async_trait]
 impl WorldStore for Hub {
     async fn begin(&self, site: &(dyn Fn() -> Arc<Site> + Send + Sync)) {
-        let look = self.open_by(Arc::new(self.storage.clone()), &self.clock).await;
-        let look = look.expect("it is opened without faults");
+        let look = self.open_without_faults().await;
         let port = Arc::new(Port { storage: self.storage.clone(), site: site() });
         let client = loop {
             match self.open_by(port.clone(), &self.clock).await {
@@ -116,6 +120,10 @@ impl WorldStore for Hub {
 
     fn look(&self) -> Option<Arc<dyn Provider>> {
         self.opened().map(|opened| opened.look)
+    }
+
+    async fn look_anew(&self) -> Option<Arc<dyn Provider>> {
+        Some(self.open_without_faults().await)
     }
 }
 

@@ -65,8 +65,12 @@ fn what_the_store_is_at_is_not_durable_yet_and_may_be_when_the_store_has_given_u
 
 #[test]
 fn a_turn_before_a_durable_one_was_at_least_in_doubt() {
-    let lost = after(Store::Directory, [Witnessed::Appended(batch(1, 1))]);
-    assert!(lost.is_err_and(|why| why.contains("turn 1 came for 0")));
+    for store in [Store::Directory, Store::Hub] {
+        let lost = after(store, [Witnessed::Appended(batch(1, 1))]);
+        assert!(lost.is_err_and(|why| why.contains("turn 1 came for 0")));
+        let back = after(store, [batch(0, 2), batch(1, 1)].map(Witnessed::Appended));
+        assert_eq!(back.err().as_deref(), Some("shard 0 was written under epoch 1 after 2"));
+    }
     let in_memory = [Witnessed::Begun(batch(0, 1)), Witnessed::Appended(batch(1, 1))];
     assert!(after(Store::Memory, in_memory).is_err());
 }
@@ -87,4 +91,20 @@ fn an_execution_that_goes_on_for_an_earlier_one_is_no_beginning_and_any_other_is
     durable.check_begun("orders", 1).expect_err("it has not begun");
     durable.take(begun(4, vec![start()])).expect("nothing else is wrong");
     durable.check_begun("order", 1).expect_err("it has begun again");
+}
+
+#[test]
+fn a_resumption_may_be_overtaken_by_a_suspension_and_nothing_else_makes_it_void() {
+    let suspended = Event::ExecutionSuspended { reason: "for a while".into() };
+    let first = ExecutionId::FIRST;
+    let turn = |number, event| Witnessed::Appended(of_execution(first, number, 1, vec![event]));
+    let mut durable = after(Store::Hub, [batch(0, 1)].map(Witnessed::Appended)).expect("nothing");
+    let running = durable.before("order", Ask::Resume);
+    durable.check_asked_again("order", Ask::Resume, running).expect("it is not suspended");
+    durable.take(turn(1, suspended)).expect("nothing is wrong");
+    durable.check_asked_again("order", Ask::Resume, running).expect("it was not suspended");
+    let before = durable.before("order", Ask::Resume);
+    durable.check_asked_again("order", Ask::Resume, before).expect_err("it stays suspended");
+    durable.take(turn(2, Event::ExecutionResumed)).expect("it is");
+    durable.check_asked_again("order", Ask::Resume, before).expect("it was resumed");
 }

@@ -11,7 +11,7 @@ use super::reader::Items;
 use super::repair;
 use super::rest::what_it_waits_for;
 use super::{FAULTS_LAST, Playing, QUEUES_REST, REST, Run, joined};
-use crate::durable::{Ask, Place};
+use crate::durable::{Ask, Before, Place};
 use crate::workload::{
     ASK, Answered, EVENTS, Fate, MARKED, Out, Played, Program, Step, check, check_answer,
     check_items,
@@ -32,6 +32,13 @@ pub(super) enum Ended {
     Stopped,
     /// With what is said of it.
     Failed(String),
+}
+
+/// What came of a call that suspends or resumes an instance.
+struct Interrupted {
+    tries: u32,
+    /// Whether the instance was suspended before, as the log said; true of one that has ended.
+    was_suspended: bool,
 }
 
 /// The client of one program, from the start of its instance to the end of it.
@@ -211,40 +218,48 @@ impl Player {
     }
 
     /// Suspends the instance, and resumes it: that changes nothing but times. A suspension whose answer was lost, and
-    /// that was asked for again, may come a second time after the instance was resumed; then it is resumed once more
-    /// when all queues have come to rest.
+    /// that was asked for again, may come a second time after the instance was resumed, and one that waits in a queue
+    /// comes after a resumption that goes straight to the host; then it is resumed once more when all queues have come
+    /// to rest.
     async fn suspend(self) -> Result<(), String> {
         let id = self.id.as_str();
         self.run.pause("suspend after", 8_000).await;
         let suspending = |client: Client| client.suspend(id, "for a while").into_future();
-        let tries = self.interrupt(Ask::Suspend, suspending).await?;
+        let suspended = self.interrupt(Ask::Suspend, suspending).await?;
         self.run.pause("resume after", 8_000).await;
         let resuming = |client: Client| client.resume(id).into_future();
-        self.interrupt(Ask::Resume, resuming).await?;
-        if tries > 1 {
+        let resumed = self.interrupt(Ask::Resume, resuming).await?;
+        if suspended.tries > 1 || !resumed.was_suspended {
             sleep(FAULTS_LAST + QUEUES_REST).await;
             self.interrupt(Ask::Resume, resuming).await?;
         }
         Ok(())
     }
 
-    /// Asks the instance for something, which is durable when it is acknowledged, or has ended before. Gives the number
-    /// of tries.
-    async fn interrupt<F>(&self, ask: Ask, call: impl Fn(Client) -> F) -> Result<u32, String>
+    /// Asks the instance for something, which is durable when it is acknowledged, or has ended before.
+    async fn interrupt<F>(
+        &self,
+        ask: Ask,
+        call: impl Fn(Client) -> F,
+    ) -> Result<Interrupted, String>
     where
         F: Future<Output = Result<(), Error>>,
     {
         let id = &self.id;
-        let before = self.run.look(|durable| Ok(durable.asked(id, ask)))?;
+        let before = || self.run.look(|durable| Ok(durable.before(id, ask)));
+        let count = before()?.count;
+        // The call that is answered is the last one, and earlier ones may have counted.
         let call = |client| {
-            let calling = call(client);
-            async { stopped(calling.await, ErrorKind::Finished) }
+            let (before, calling) = (before(), call(client));
+            async move { Ok(stopped(calling.await, ErrorKind::Finished)?.map(|()| before)) }
         };
-        let (asked, tries) = insist_counted(&self.run, "suspend or resume", call).await?;
-        if asked.is_some() {
-            self.run.look(|durable| durable.check_asked_again(id, ask, before))?;
-        }
-        Ok(tries)
+        let (before, tries) = insist_counted(&self.run, "suspend or resume", call).await?;
+        let Some(before) = before.transpose()? else {
+            return Ok(Interrupted { tries, was_suspended: true });
+        };
+        let known = Before { count, ..before };
+        self.run.look(|durable| durable.check_asked_again(id, ask, known))?;
+        Ok(Interrupted { tries, was_suspended: before.is_suspended })
     }
 
     /// Cancels or terminates the instance.

@@ -18,15 +18,13 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) async fn mend(run: &Run, id: &str, number: u64) -> Result<(), String> {
     run.hosts.mend(number);
     for _ in 0..10 {
-        let history = |client: Client| async move { client.history(id).await };
-        let history = insist_for(run, "history", history).await?;
-        let calls = history.events().filter_map(|event| match event.event {
-            Event::TaskScheduled { name, .. } if name.as_str() == FRAGILE => Some(event.position),
-            _ => None,
-        });
-        let Some(position) = calls.last() else {
-            return Err("it has failed of something else".to_owned());
-        };
+        let mut call = called_at(run, id).await?;
+        if call.is_none() {
+            // What was read without its host was of a moment before the call.
+            sleep(LOOK).await;
+            call = called_at(run, id).await?;
+        }
+        let position = call.ok_or("it has failed of something else")?;
         match run.world.client().rewind(id, position, "mended").await {
             Ok(()) => {}
             Err(error) if may_pass(&error) => {}
@@ -47,6 +45,17 @@ pub(super) async fn mend(run: &Run, id: &str, number: u64) -> Result<(), String>
         }
     }
     Err("it cannot be rewound".to_owned())
+}
+
+/// Where the last call of the activity is in the log, if that has one.
+async fn called_at(run: &Run, id: &str) -> Result<Option<u64>, String> {
+    let history = |client: Client| async move { client.history(id).await };
+    let history = insist_for(run, "history", history).await?;
+    let calls = history.events().filter_map(|event| match event.event {
+        Event::TaskScheduled { name, .. } if name.as_str() == FRAGILE => Some(event.position),
+        _ => None,
+    });
+    Ok(calls.last())
 }
 
 async fn has_failed(run: &Run, id: &str) -> Result<bool, String> {

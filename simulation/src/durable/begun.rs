@@ -19,9 +19,10 @@ impl Durable {
     /// # Errors
     /// It has not.
     pub fn check_begun(&self, id: &str, times: usize) -> Result<(), String> {
-        match self.times_begun(id) {
-            begun if self.is_off || begun == times => Ok(()),
-            begun => Err(format!("`{id}` has begun {begun} times, and was to begin {times} times")),
+        let begun = self.times_begun(id);
+        if begun == times {
+            return Ok(());
         }
+        Err(format!("`{id}` has begun {begun} times, and was to begin {times} times"))
     }
 }

@@ -36,6 +36,11 @@ pub trait WorldStore: Send + Sync + 'static {
     /// The store itself, to look at it; `None` while nobody has it open.
     fn look(&self) -> Option<Arc<dyn Provider>>;
 
+    /// The same, opened anew where what one has seen of it may be of a moment ago.
+    async fn look_anew(&self) -> Option<Arc<dyn Provider>> {
+        self.look()
+    }
+
     /// Whether its hosts are on one machine, with the disk that it is on.
     fn is_on_a_disk(&self) -> bool {
         false

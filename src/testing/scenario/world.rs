@@ -210,6 +210,14 @@ impl World {
         View(self.0.store.look().unwrap_or_else(|| Arc::new(self.unreachable())))
     }
 
+    /// The same as of now, by somebody who has not looked at it before.
+    pub async fn store_anew(&self) -> View {
+        match self.0.store.look_anew().await {
+            Some(store) => View(store),
+            None => self.store(),
+        }
+    }
+
     /// What the store did for hosts and clients.
     pub fn witness(&self) -> &Witness {
         &self.0.witness
