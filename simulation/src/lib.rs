@@ -15,7 +15,6 @@ mod parallel;
 mod secrets;
 pub mod systematic;
 mod workload;
-#[cfg(reenact_zoo)]
 pub mod zoo;
 
 use std::collections::BTreeSet;

@@ -8,12 +8,12 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use reenact::testing::simulation::{Fault, FaultKind};
-use reenact_simulation::{MARKS, Outcome, Store, in_order, run_seed_on, store_of, systematic};
+use reenact_simulation::{MARKS, Outcome, Store, in_order, run_seed_on, store_of, systematic, zoo};
 
 const USAGE: &str = "reenact-simulation [--seeds N] [--seed S] [--from S] [--seconds N] [--jobs N] [--store memory|directory|hub] \
      [--faults crash:3,twice:0] [--trace] [--keep-going]\n\
      reenact-simulation --systematic [--scenario NAME] [--twice [N]]\n\
-     reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK]";
+     reenact-simulation --zoo [BUG|none] [--seeds N] [--check CHECK[,CHECK]]";
 
 /// Large futures are made and dropped all the time, which takes a sixth of the time with the allocator of the system.
 #[global_allocator]
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     match given.split_first().map(|(first, rest)| (&**first, rest)) {
         Some(("--systematic", rest)) => return systematic::command(rest),
-        Some(("--zoo", rest)) => return zoo(rest),
+        Some(("--zoo", rest)) => return run_zoo(rest),
         _ => {}
     }
     let arguments = match arguments(given.into_iter()) {
@@ -167,13 +167,23 @@ fn print_seed(seed: u64, store: Store, outcome: &Outcome) {
     );
 }
 
+fn run_zoo(given: &[String]) -> ExitCode {
+    match zoo::Arguments::parse(given) {
+        Ok(arguments) => hunt(&arguments),
+        Err(wrong) => {
+            eprintln!("{wrong}\n{}", zoo::USAGE);
+            ExitCode::from(2)
+        }
+    }
+}
+
 #[cfg(reenact_zoo)]
-fn zoo(given: &[String]) -> ExitCode {
-    reenact_simulation::zoo::main(given.iter().cloned())
+fn hunt(arguments: &zoo::Arguments) -> ExitCode {
+    zoo::command(arguments)
 }
 
 #[cfg(not(reenact_zoo))]
-fn zoo(_: &[String]) -> ExitCode {
+fn hunt(_: &zoo::Arguments) -> ExitCode {
     eprintln!(
         "no bug can be planted in this build; build it so:\n  \
          RUSTC_WORKSPACE_WRAPPER=$PWD/simulation/zoo/rustc cargo run -p reenact-simulation -- --zoo"

@@ -1,9 +1,12 @@
-//! The checks beside the simulation find nothing, and the page on planted bugs says of each where it is planted.
+//! The checks beside the simulation find nothing, the command of the zoo refuses what it does not know, and the page on planted
+//! bugs says of each where it is planted.
 
 use std::path::Path;
+use std::process::Command;
 
 use reenact::core::zoo::Bug;
 use reenact_simulation::checks::Check;
+use reenact_simulation::zoo::{Arguments, Which};
 
 fn finds_nothing(check: Check, seeds: u64) {
     for seed in 0..seeds {
@@ -24,6 +27,48 @@ fn what_code_computes_and_in_which_order_things_come_to_it_is_right_under_faults
 #[test]
 fn a_message_that_cannot_be_read_ends_in_quarantine_under_faults() {
     finds_nothing(Check::Poison, 30);
+}
+
+#[test]
+fn a_check_that_does_not_exist_does_not_pass() {
+    let program = env!("CARGO_BIN_EXE_reenact-simulation");
+    let ended = Command::new(program).args(["--zoo", "none", "--check", "typo"]).output();
+    let ended = ended.expect("the program is built");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("there is no check `typo`; there are conformance, "), "{said}");
+}
+
+fn parse(line: &str) -> Result<Arguments, String> {
+    let given: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    Arguments::parse(&given)
+}
+
+#[test]
+fn what_the_command_of_the_zoo_does_not_know_is_refused_with_what_there_is() {
+    for (line, wrong) in [
+        ("float-lost --check typo", "there is no check `typo`; there are conformance, "),
+        ("--check simulation,typo", "there is no check `typo`"),
+        ("--check", "--check needs a value"),
+        ("typo", "there is no bug `typo`; there are none, no-deduplication, "),
+        ("--typo", "`--typo` is no option"),
+        ("float-lost timer-early", "one bug at a time: `timer-early` is one more"),
+        ("--seeds", "--seeds needs a value"),
+        ("--seeds many", "`many` is no number of seeds"),
+        ("--seeds 0", "`0` is no number of seeds"),
+    ] {
+        let answer = parse(line).expect_err(line);
+        assert!(answer.starts_with(wrong), "{line}: {answer}");
+    }
+}
+
+#[test]
+fn each_bug_of_all_is_hunted_with_the_checks_and_seeds_that_were_asked_for() {
+    let all = parse("--seeds 1_000 --check values,simulation").expect("it is right");
+    assert_eq!(all.checks, [Check::Values, Check::Simulation]);
+    let one = Arguments::parse(&all.of_one(Bug::FloatLost)).expect("it is right");
+    assert_eq!(one, Arguments { which: Which::One(Bug::FloatLost), ..all });
+    assert_eq!(parse("").expect("it is right").checks, Check::ALL);
 }
 
 #[test]
