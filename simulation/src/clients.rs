@@ -2,7 +2,9 @@
 //! out.
 
 mod call;
+mod clerk;
 mod idle;
+mod launched;
 mod player;
 mod reader;
 mod repair;
@@ -22,9 +24,9 @@ use self::player::Player;
 use self::teller::Teller;
 use crate::Store;
 use crate::durable::Durable;
-use crate::marks::Marks;
+use crate::marks::{self, Marks};
 use crate::workload::{
-    Entries, Hosts, Out, Program, check_messages, check_patches, host, programs,
+    Entries, Hosts, Out, Program, check_messages, check_patches, check_requests, host, programs,
 };
 
 /// How long the faults last, in virtual time.
@@ -65,6 +67,7 @@ async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, Str
         players.iter().map(|player| tokio::spawn(player.clone().play())).collect();
     let tellers = Teller::all(&run, &mut next);
     let tellers: Vec<_> = tellers.into_iter().map(|teller| tokio::spawn(teller.play())).collect();
+    let clerk = tokio::spawn(clerk::complete_all(run.clone()));
     let upgrading = run.world.dice().below("upgrade after", FAULTS_LAST.as_millis() as u64);
     let upgrading = Duration::from_millis(upgrading);
     sleep(upgrading).await;
@@ -86,7 +89,9 @@ async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, Str
     let senders: Vec<&Program> = programs.iter().map(|played| &played.program).collect();
     for (number, (player, out)) in players.iter().zip(&outs).enumerate() {
         if let Some(out) = out {
-            check_messages(number, out, &senders).map_err(|wrong| player.names(&wrong))?;
+            let checked = check_messages(number, out, &senders)
+                .and_then(|()| check_requests(senders[number], out, &outs));
+            checked.map_err(|wrong| player.names(&wrong))?;
         }
     }
     for teller in tellers {
@@ -94,6 +99,15 @@ async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, Str
         entries.add(entry, place);
     }
     rest::until_all_rest(&run.world).await?;
+    for (player, out) in players.iter().zip(&outs) {
+        launched::check_launched(&run, player, out.is_some(), &mut entries).await?;
+        player.check_undone(out.is_some()).map_err(|wrong| player.names(&wrong))?;
+    }
+    if clerk.is_finished() {
+        joined(clerk).await?;
+    } else {
+        clerk.abort();
+    }
     repeated.await;
     rest::check_ledgers(&run, &entries).await?;
     check_keys(&run.hosts)?;

@@ -11,7 +11,7 @@ use reenact::{Client, Timestamp};
 
 use crate::marks::{self, Marks};
 use crate::overdue;
-use crate::workload::OLD_VERSION;
+use crate::workload::{ASKED, OLD_VERSION};
 
 /// The log of one execution, and what is open in it.
 #[derive(Default)]
@@ -47,6 +47,7 @@ impl Log {
         begins: bool,
         marks: &mut Marks,
     ) -> Result<(), String> {
+        let is_at_once = self.turns.len() <= 2 && self.at.is_none_or(|at| at == turn.at);
         self.passes(turn.at)?;
         let comes = |event: &Event| event.is_input() && !matches!(event, Event::ExecutionResumed);
         if self.is_suspended && turn.events.iter().any(comes) {
@@ -61,6 +62,9 @@ impl Log {
             }
         }
         mark_race(&turn.events, marks);
+        if is_at_once && !begins && is_asked(&turn.events) {
+            marks.insert(marks::REQUEST_STARTED);
+        }
         Ok(())
     }
 
@@ -190,6 +194,9 @@ impl Log {
     /// With what an execution begins that goes on for another one.
     fn begin(&mut self, event: &Event, marks: &mut Marks) {
         match event {
+            Event::VersionSelected { version } if version.to_string() == OLD_VERSION => {
+                marks.insert(marks::STAYED);
+            }
             Event::ExternalRaised { key, .. } => {
                 marks.insert(marks::CONTINUED_WITH_EVENTS);
                 self.carried.extend(key.clone());
@@ -212,6 +219,15 @@ pub(crate) async fn check(world: &World, id: &str) -> Result<(), String> {
         log.passes(event.at)?;
         log.check(event.event, event.at)
     })
+}
+
+/// Whether another program asks for an update.
+fn is_asked(events: &[Event]) -> bool {
+    let has = |is: fn(&Event) -> bool| events.iter().any(is);
+    has(|event| matches!(event, Event::Request(RequestEvent::Asked { .. })))
+        && has(
+            |event| matches!(event, Event::ExternalRaised { name, .. } if name.as_str() == ASKED),
+        )
 }
 
 /// An activity and its time limit: which one of them was called off.

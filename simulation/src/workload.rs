@@ -6,8 +6,11 @@ mod host;
 mod ledger;
 mod oracle;
 mod program;
+mod requests;
 mod stream;
 mod transfer;
+
+use std::fmt;
 
 use reenact::UpdateName;
 use serde::{Deserialize, Serialize};
@@ -15,8 +18,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::code::run_program;
 pub(crate) use self::host::{Hosts, host};
 pub(crate) use self::ledger::Ledger;
-pub(crate) use self::oracle::{Entries, check, check_answer, check_messages, check_patches};
+pub(crate) use self::oracle::{
+    Entries, check, check_answer, check_messages, check_patches, check_steps,
+};
 pub(crate) use self::program::{Entry, Fate, Played, Program, Step, programs};
+pub(crate) use self::requests::check_requests;
 pub(crate) use self::stream::check_items;
 
 /// Stands in each payload, and must not be in any error.
@@ -35,7 +41,10 @@ pub(crate) const MESSAGE: &str = "message";
 pub(crate) const LEDGERS: [&str; 2] = ["east", "west"];
 
 /// The update that programs take; the request is its number.
-pub(crate) const ASK: UpdateName<u64, Answer, Answer> = UpdateName::new("ask");
+pub(crate) const ASK: UpdateName<u64, Answer, Answer> = UpdateName::new(ASKED);
+
+/// Its name.
+pub(crate) const ASKED: &str = "ask";
 
 /// The attribute that says how often a program has set it.
 pub(crate) const MARKED: &str = "marked";
@@ -49,11 +58,25 @@ pub(crate) struct Answer {
     pub(crate) place: usize,
 }
 
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "answer to {} in {}", self.number, self.place)
+    }
+}
+
 /// The stream of a program.
 pub(crate) const ITEMS: &str = "items";
 
 /// The activity that fails until a client has mended it.
 pub(crate) const FRAGILE: &str = "fragile";
+
+/// The activity that is completed from outside, by its token.
+pub(crate) const OUTSIDE: &str = "outside";
+
+/// The id of an instance that a program has started, and that goes on by itself.
+pub(crate) fn launched(number: u64) -> String {
+    format!("launched-{number}")
+}
 
 /// An item of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +135,8 @@ pub(crate) enum Out {
     Received(Message),
     /// A message was sent: whether the other program was there to take it.
     Sent(bool),
+    /// Other programs have answered updates, or refused them; `None` of one that has ended without that.
+    Answered(Vec<Option<Answer>>),
     /// A ledger has done an operation, in this place.
     Entered(usize),
     /// Cents were moved from one ledger to another, which did it in these places; `None` when there was too little.

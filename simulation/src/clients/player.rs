@@ -48,12 +48,19 @@ pub(super) struct Player {
     pub(super) id: String,
     pub(super) program: Program,
     fate: Fate,
+    /// How many updates it asks for.
+    asks: u64,
+    /// Whether other programs ask for updates.
+    is_requested: bool,
 }
 
 impl Player {
-    pub(super) fn new(run: &Run, number: usize, Played { program, fate }: &Played) -> Self {
-        let (program, fate) = (program.clone(), *fate);
-        Self { run: run.clone(), id: format!("program-{number}"), program, fate }
+    pub(super) fn new(run: &Run, number: usize, played: &Played) -> Self {
+        let (program, fate) = (played.program.clone(), played.fate);
+        let asks = program.answers() - played.requested;
+        let (run, id, is_requested) =
+            (run.clone(), format!("program-{number}"), played.requested > 0);
+        Self { run, id, program, fate, asks, is_requested }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -64,13 +71,19 @@ impl Player {
         &self.program.steps
     }
 
+    pub(super) fn launches(&self) -> impl Iterator<Item = (u64, &[Step])> {
+        self.program.launches()
+    }
+
     /// What is wrong, and with whom.
     pub(super) fn names(&self, wrong: &str) -> String {
         format!("`{}`: {wrong}", self.id)
     }
 
     pub(super) async fn play(self) -> Result<Heard, String> {
-        self.run.pause("start at", 10_000).await;
+        let is_late = self.is_requested && self.run.world.dice().below("starts last", 2) == 0;
+        // Others may start it before.
+        self.run.pause("start at", if is_late { 40_000 } else { 10_000 }).await;
         self.wait_for_recipients().await?;
         let rivals = self.rivals();
         self.start().await?;
@@ -81,8 +94,7 @@ impl Player {
         let reader = Items::default().read(self.run.clone(), self.id.clone());
         let reader = tokio::spawn(reader);
         let mut tasks: Vec<Playing<()>> = Vec::new();
-        let updates =
-            (0..self.program.answers()).map(|number| tokio::spawn(self.clone().ask(number)));
+        let updates = (0..self.asks).map(|number| tokio::spawn(self.clone().ask(number)));
         let updates: Vec<Playing<Answered>> = updates.collect();
         if self.run.world.dice().below("suspends", 4) == 0 {
             tasks.push(tokio::spawn(self.clone().suspend()));
@@ -102,8 +114,9 @@ impl Player {
             answers.push((number, joined(update).await?));
         }
         let mut ended = self.result().await?;
-        if let (Ended::Failed(_), Some(number)) = (&ended, self.program.breaks()) {
-            repair::mend(&self.run, &self.id, number).await?;
+        if let (Ended::Failed(why), Some(number)) = (&ended, self.program.breaks()) {
+            let mended = repair::mend(&self.run, &self.id, number).await;
+            mended.map_err(|wrong| format!("{wrong}; it has failed: {why}"))?;
             ended = self.result().await?;
         }
         let out = match ended {
@@ -117,7 +130,7 @@ impl Player {
         self.start_late(out.as_ref()).await?;
         self.check_stream(joined(reader).await?, out.is_some()).await?;
         // Its answers are kept when it has ended.
-        for number in 0..self.program.answers() {
+        for number in 0..self.asks {
             answers.push((number, self.ask_now(number).await?));
             self.run.look(|durable| durable.mark(marks::UPDATE_AFTER_END))?;
         }
@@ -155,8 +168,7 @@ impl Player {
     /// Waits until those have begun to whom the program sends messages. A message that has found nobody may come again
     /// when its instance has begun meanwhile: see `docs/limits.md`.
     async fn wait_for_recipients(&self) -> Result<(), String> {
-        for step in &self.program.steps {
-            let Step::Send(to, _) = step else { continue };
+        for to in self.program.recipients() {
             let id = format!("program-{to}");
             let view = |client: Client| {
                 let id = id.clone();
@@ -310,6 +322,17 @@ impl Player {
         }
         self.check_mark().await?;
         Ok(Some(out))
+    }
+
+    /// What a program that is cancelled does at its end was done; otherwise it was not.
+    pub(super) fn check_undone(&self, has_completed: bool) -> Result<(), String> {
+        let Some(undo) = self.program.undo else { return Ok(()) };
+        let was_done = self.run.hosts.has_run(undo);
+        if was_done == has_completed {
+            return Err(format!("activity {undo} is for a cancel, and has run: {was_done}"));
+        }
+        let mark = if was_done { marks::UNDONE } else { return Ok(()) };
+        self.run.look(|durable| durable.mark(mark))
     }
 
     /// The attribute of the instance is what it has set.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use reenact::prelude::*;
 
+use super::requests::ask_others;
 use super::transfer::transfer;
 use super::{
     ASK, Answer, CANARY, EVENTS, FRAGILE, ITEMS, Item, LEDGERS, Ledger, MARKED, MESSAGE, Message,
-    Out, Program, Step,
+    OUTSIDE, Out, Program, Step, launched,
 };
 
 thread_local! {
@@ -73,9 +74,30 @@ enum Code {
 
 async fn run(
     ctx: OrchestrationContext,
+    program: Program,
+    code: Code,
+) -> Result<Vec<Out>, OrchestrationError> {
+    if program.stays.is_some_and(|is_new| is_new != (code == Code::New)) {
+        return Err(OrchestrationError::new("it has not stayed in its version"));
+    }
+    let Some(undo) = program.undo else { return run_steps(&ctx, program, code).await };
+    let done = ctx.until_cancelled(run_steps(&ctx, program, code)).await;
+    let done = done.unwrap_or_else(|cancelled| Err(cancelled.into()));
+    match ctx.check_cancelled() {
+        Err(cancelled) if done.is_err() => {
+            let _: u64 = ctx.shielded().call_activity_by_name(named("work"), &undo).await?;
+            Err(cancelled.into())
+        }
+        _ => done,
+    }
+}
+
+async fn run_steps(
+    ctx: &OrchestrationContext,
     mut program: Program,
     code: Code,
 ) -> Result<Vec<Out>, OrchestrationError> {
+    program.stays = None;
     while !program.steps.is_empty() {
         let place = program.done.len();
         if code == Code::New {
@@ -83,12 +105,16 @@ async fn run(
         }
         let out = match program.steps.remove(0) {
             Step::Continue => return ctx.continue_as_new(run_program, program),
+            Step::Stay => {
+                program.stays = Some(code == Code::New);
+                return ctx.pinned().continue_as_new(run_program, program);
+            }
             Step::Hold => {
                 let _held = ctx.updates(ASK).next().await?;
                 return ctx.continue_as_new(run_program, program);
             }
-            Step::Patch(number) => patch(&ctx, number, code).await?,
-            step => run_step(&ctx, step, place).await?,
+            Step::Patch(number) => patch(ctx, number, code).await?,
+            step => run_step(ctx, step, place).await?,
         };
         program.done.push(out);
     }
@@ -188,8 +214,17 @@ async fn run_step(
         Step::Break(number) => {
             Out::Worked(ctx.call_activity_by_name(named(FRAGILE), &number).await?)
         }
+        Step::Outside(number) => {
+            Out::Worked(ctx.call_activity_by_name(named(OUTSIDE), &number).await?)
+        }
+        Step::Request(requests) => ask_others(ctx, requests).await?,
+        Step::Launch(number, steps) => {
+            let options = ChildOptions::default().id(&launched(number));
+            ctx.start_orchestration(run_program.with(options), Program::of(steps)).await?;
+            Out::Shown
+        }
         // They are not done here.
-        Step::Patch(_) | Step::Hold | Step::Continue => Out::Shown,
+        Step::Patch(_) | Step::Hold | Step::Continue | Step::Stay => Out::Shown,
     })
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reenact::HostBuilder;
 use reenact::prelude::*;
 use reenact::testing::simulation::{Dice, FaultKind};
+use reenact::{ActivityToken, HostBuilder};
 
 use super::code::{begin_to_draw, run_program, run_program_v1, run_program_v1_patched};
-use super::{FRAGILE, ITEMS, Item, Ledger};
+use super::{FRAGILE, ITEMS, Item, Ledger, OUTSIDE};
 
 /// What activities have done outside, and which code new hosts have. Clones are the same.
 #[derive(Clone, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Hosts(Arc<Mutex<State>>);
 struct State {
     done: BTreeMap<String, (u64, u64)>,
     mended: BTreeSet<u64>,
+    /// The tokens of activities that are completed from outside, each with the number of its call.
+    tokens: Vec<(ActivityToken, u64)>,
     may_be_old: bool,
 }
 
@@ -37,9 +39,19 @@ impl Hosts {
         self.state().done.clone()
     }
 
+    /// Whether an activity has run.
+    pub(crate) fn has_run(&self, number: u64) -> bool {
+        self.state().done.values().any(|(done, _)| *done == number)
+    }
+
     /// From now on this activity does not fail.
     pub(crate) fn mend(&self, number: u64) {
         self.state().mended.insert(number);
+    }
+
+    /// The activities that wait to be completed from outside, each once.
+    pub(crate) fn take_tokens(&self) -> Vec<(ActivityToken, u64)> {
+        std::mem::take(&mut self.state().tokens)
     }
 
     /// From now on hosts start with the newest code.
@@ -66,7 +78,7 @@ pub(crate) fn host(dice: &Dice, hosts: &Hosts) -> HostBuilder {
     let is_old = hosts.may_be_old() && dice.below("old code", 2) == 0;
     let outside = Outside { dice: dice.clone(), hosts: hosts.clone() };
     let (working, echoing, quick) = (outside.clone(), outside.clone(), outside.clone());
-    let (emitting, fragile) = (outside.clone(), outside);
+    let (emitting, fragile, asking) = (outside.clone(), outside.clone(), outside);
     let builder = Host::builder().entity::<Ledger>();
     let builder = if is_old {
         builder.orchestration(run_program_v1)
@@ -94,6 +106,14 @@ pub(crate) fn host(dice: &Dice, hosts: &Hosts) -> HostBuilder {
                     outside.look(200).await?;
                 }
                 outside.act(&ctx, step, 200).await.map(|()| step)
+            }
+        })
+        .register_activity(OUTSIDE, move |ctx, number: u64| {
+            let outside = asking.clone();
+            async move {
+                outside.look(200).await?;
+                outside.hosts.state().tokens.push((ctx.token(), number));
+                Err::<u64, _>(ActivityError::later())
             }
         })
         .register_activity(FRAGILE, move |_ctx, number: u64| {

@@ -213,10 +213,11 @@ fn each_once(what: &str, mut numbers: Vec<u64>) -> Result<(), String> {
 }
 
 fn with_result(steps: &[Step]) -> impl Iterator<Item = &Step> {
-    steps.iter().filter(|step| !matches!(step, Step::Continue | Step::Hold))
+    steps.iter().filter(|step| step.has_result())
 }
 
-fn check_steps(steps: &[Step], out: &[Out]) -> Result<(), String> {
+/// Whether this may come out of these steps.
+pub(crate) fn check_steps(steps: &[Step], out: &[Out]) -> Result<(), String> {
     let count = with_result(steps).count();
     if count != out.len() {
         return Err(format!("{count} steps have {} results: {out:?}", out.len()));
@@ -250,6 +251,9 @@ fn check_step(step: &Step, out: &Out) -> Result<(), String> {
         (Step::Enter(_) | Step::Earn(_), Out::Entered(_)) => true,
         (Step::Move { .. }, Out::Moved { is_alone, .. }) => *is_alone,
         (Step::Move { limit: Some(_), .. }, Out::Late) => true,
+        (Step::Outside(number), Out::Worked(done)) => done == number,
+        (Step::Launch(..), Out::Shown) => true,
+        (Step::Request(requests), Out::Answered(answers)) => requests.len() == answers.len(),
         // Whether they are the right ones is looked at for all of them.
         (Step::Receive, Out::Received(_)) | (Step::Send(..), Out::Sent(_)) => true,
         _ => false,

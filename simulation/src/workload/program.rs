@@ -30,6 +30,12 @@ pub(crate) enum Step {
     Receive,
     /// Sends a message to a program, by its number.
     Send(usize, Message),
+    /// Asks other programs for updates, all at once.
+    Request(Vec<Request>),
+    /// Starts an instance that goes on by itself, and does these.
+    Launch(u64, Vec<Step>),
+    /// Calls an activity that is completed from outside.
+    Outside(u64),
     /// Takes an update, and answers it, perhaps after an activity.
     Ask(Option<u64>),
     /// Takes an update, and continues as new without an answer: it comes again.
@@ -59,6 +65,25 @@ pub(crate) enum Step {
     Break(u64),
     /// Continues as new.
     Continue,
+    /// Continues as new in the version that runs.
+    Stay,
+}
+
+impl Step {
+    pub(super) const fn has_result(&self) -> bool {
+        !matches!(self, Self::Continue | Self::Stay | Self::Hold)
+    }
+}
+
+/// An update that one program asks of another one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// The other program.
+    pub(crate) to: usize,
+    /// The number of the update among its own.
+    pub(crate) number: u64,
+    /// The other program is started with it if it has not begun.
+    pub(crate) starts: Option<Program>,
 }
 
 /// An operation of a ledger.
@@ -94,10 +119,12 @@ pub(crate) enum Fate {
 pub(crate) struct Played {
     pub(crate) program: Program,
     pub(crate) fate: Fate,
+    /// How many of the updates that it answers are asked by other programs: the last ones.
+    pub(crate) requested: u64,
 }
 
-/// The programs of a run. Those with a greater number send messages to those with a smaller one, so that none waits for
-/// one that waits for it.
+/// The programs of a run. Those with a greater number send messages to those with a smaller one, so that none waits for one
+/// that waits for it. At their end they ask those for updates, all at once: nobody waits for them then.
 pub(crate) fn programs(dice: &Dice, next: &mut u64) -> Vec<Played> {
     let count = 1 + dice.below("instances", 4);
     let mut all: Vec<Played> = (0..count)
@@ -107,9 +134,33 @@ pub(crate) fn programs(dice: &Dice, next: &mut u64) -> Vec<Played> {
                 2 => Fate::Terminated,
                 _ => Fate::Lives,
             };
-            Played { program: Program::of(steps(dice, next, true)), fate }
+            let undo = (fate == Fate::Cancelled && dice.below("undoes", 2) == 0).then(|| {
+                *next += 1;
+                *next
+            });
+            let program = Program { undo, ..Program::of(steps(dice, next, true)) };
+            Played { program, fate, requested: 0 }
         })
         .collect();
+    add_messages(dice, &mut all);
+    all.iter_mut().for_each(|played| number_messages(&mut played.program.steps));
+    let requests = add_asks(dice, &mut all);
+    for (from, asked) in requests.into_iter().enumerate() {
+        // Those with a smaller number are whole.
+        let requests: Vec<_> =
+            asked.into_iter().map(|to| request(dice, &mut all[to], to)).collect();
+        let Played { program, fate, .. } = &mut all[from];
+        if !requests.is_empty() {
+            program.steps.push(Step::Request(requests));
+        }
+        if *fate == Fate::Lives && dice.below("breaks", 6) == 0 {
+            break_at_end(dice, next, &mut program.steps);
+        }
+    }
+    all
+}
+
+fn add_messages(dice: &Dice, all: &mut [Played]) {
     for to in 0..all.len() {
         let senders: Vec<usize> =
             (to + 1..all.len()).filter(|from| all[*from].fate == Fate::Lives).collect();
@@ -122,20 +173,39 @@ pub(crate) fn programs(dice: &Dice, next: &mut u64) -> Vec<Played> {
             insert(dice, &mut all[from].program.steps, Step::Send(to, Message { from, number: 0 }));
         }
     }
-    for played in &mut all {
-        if played.fate == Fate::Lives && dice.below("breaks", 6) == 0 {
-            break_at_end(dice, next, &mut played.program.steps);
-        }
-        let mut sent = BTreeMap::<usize, u64>::new();
-        for step in &mut played.program.steps {
-            if let Step::Send(to, message) = step {
-                let count = sent.entry(*to).or_default();
-                message.number = *count;
-                *count += 1;
-            }
+}
+
+/// Each is sent in the order of its numbers.
+fn number_messages(steps: &mut [Step]) {
+    let mut sent = BTreeMap::<usize, u64>::new();
+    for step in steps {
+        if let Step::Send(to, message) = step {
+            let count = sent.entry(*to).or_default();
+            message.number = *count;
+            *count += 1;
         }
     }
-    all
+}
+
+/// Lets programs answer what others ask. Gives whom each of them asks.
+fn add_asks(dice: &Dice, all: &mut [Played]) -> Vec<Vec<usize>> {
+    let mut asked = Vec::new();
+    for from in 0..all.len() {
+        let count =
+            if from > 0 && all[from].fate == Fate::Lives { dice.below("asked", 3) } else { 0 };
+        let whom = (0..count).map(|_| dice.below("whom", from as u64) as usize).collect::<Vec<_>>();
+        whom.iter().for_each(|to| insert(dice, &mut all[*to].program.steps, Step::Ask(None)));
+        asked.push(whom);
+    }
+    asked
+}
+
+/// Asks a program for the last of its updates that nobody asks for.
+fn request(dice: &Dice, of: &mut Played, to: usize) -> Request {
+    of.requested += 1;
+    let number = of.program.answers() - of.requested;
+    let starts = of.program.can_be_first() && dice.below("request starts", 2) == 0;
+    Request { to, number, starts: starts.then(|| of.program.clone()) }
 }
 
 /// What clients raise is taken before a program fails: later they could not, and what is in a queue then would be
@@ -162,11 +232,45 @@ pub(crate) struct Program {
     canary: String,
     pub(crate) steps: Vec<Step>,
     pub(super) done: Vec<Out>,
+    /// Which code it continues in.
+    pub(super) stays: Option<bool>,
+    /// The activity that it calls when it is cancelled.
+    pub(crate) undo: Option<u64>,
 }
 
 impl Program {
     pub(super) fn of(steps: Vec<Step>) -> Self {
-        Self { canary: CANARY.to_owned(), steps, done: Vec::new() }
+        Self { canary: CANARY.to_owned(), steps, done: Vec::new(), stays: None, undo: None }
+    }
+
+    /// Its steps that have a result.
+    pub(crate) fn with_result(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.has_result())
+    }
+
+    /// Whether it needs no other program to have begun before it.
+    fn can_be_first(&self) -> bool {
+        self.recipients().next().is_none()
+    }
+
+    /// The programs that must have begun before it.
+    pub(crate) fn recipients(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().flat_map(|step| match step {
+            Step::Send(to, _) => vec![*to],
+            Step::Request(requests) => {
+                let waits = requests.iter().filter(|request| request.starts.is_none());
+                waits.map(|request| request.to).collect()
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// The instances that it starts and that go on by themselves.
+    pub(crate) fn launches(&self) -> impl Iterator<Item = (u64, &[Step])> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Launch(number, steps) => Some((*number, &**steps)),
+            _ => None,
+        })
     }
 
     /// How many events of a name it takes.
@@ -212,7 +316,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         *next
     };
     let mut several = || (0..2 + dice.below("wide", 4)).map(|_| number()).collect();
-    let one = match dice.below("step", if is_root { 32 } else { 13 }) {
+    let one = match dice.below("step", if is_root { 36 } else { 14 }) {
         0 => Step::Work(number()),
         1 => Step::Patch(number()),
         2 => Step::Together(several()),
@@ -228,7 +332,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
             Step::Signal(Entry::by_chance(dice, number()), dice.below("signals later", 2) * 3_000)
         }
         12 => transfer(dice, number()),
-        13 => Step::Mark(number() as i64),
+        13 => Step::Outside(number()),
         14..=17 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
         18..=20 => Step::Ask((dice.below("answers later", 2) == 0).then(number)),
         21 => return vec![Step::Hold, Step::Ask(None)],
@@ -238,6 +342,9 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         23 => transfer(dice, number()),
         24 | 25 => Step::Emit(number(), 1 + dice.below("items", 5)),
         26 | 27 => Step::EmitWork(number(), 1 + dice.below("items", 5)),
+        32 => Step::Mark(number() as i64),
+        33 => Step::Launch(number(), steps(dice, next, false)),
+        34 => Step::Stay,
         _ => Step::Continue,
     };
     vec![one]
