@@ -22,6 +22,8 @@ use crate::marks::{self, Marks};
 pub struct Durable {
     /// Whether the store can have what it has not confirmed: the host that was to hear of it may be gone.
     may_doubt: bool,
+    /// Whether others see what is durable before the host that has written it.
+    is_seen_early: bool,
     doubts: Doubts,
     /// What was acknowledged by what is in doubt: at the end it must be there.
     owed: Vec<(String, Owed)>,
@@ -83,7 +85,8 @@ impl Durable {
     /// ended.
     #[must_use]
     pub fn of_store(store: Store) -> Self {
-        Self { may_doubt: store != Store::Memory, ..Self::default() }
+        let (may_doubt, is_seen_early) = (store != Store::Memory, store == Store::Hub);
+        Self { may_doubt, is_seen_early, ..Self::default() }
     }
 
     /// Reads what has come since. An error says what must not be.
@@ -182,7 +185,7 @@ impl Durable {
 
     /// Whether it may be durable in a turn that is in doubt. Then it must be there at the end.
     fn owes(&mut self, id: &str, what: Owed) -> bool {
-        let may_be = self.doubts.over(id).any(|turn| {
+        let may_be = self.doubts.of(id, self.is_seen_early).any(|turn| {
             let turn = decode_turn(&turn.bytes);
             turn.is_ok_and(|turn| turn.events.iter().any(|event| what.is_in(event)))
         });

@@ -64,6 +64,14 @@ fn what_the_store_is_at_is_not_durable_yet_and_may_be_when_the_store_has_given_u
 }
 
 #[test]
+fn on_a_hub_others_see_what_its_writer_has_no_answer_for() {
+    let before = [batch(0, 1), batch(1, 1)].map(Witnessed::Begun);
+    let mut durable = after(Store::Hub, before).expect("nothing is wrong");
+    durable.check_asked("order", Ask::Cancel).expect("somebody may have seen it");
+    durable.check_asked("order", Ask::Start).expect_err("nobody has asked for it");
+}
+
+#[test]
 fn a_turn_before_a_durable_one_was_at_least_in_doubt() {
     for store in [Store::Directory, Store::Hub] {
         let lost = after(store, [Witnessed::Appended(batch(1, 1))]);

@@ -46,10 +46,12 @@ impl Doubts {
         self.0.iter().rev().find(has_it).map(|it| it.batch.clone())
     }
 
-    /// The turns of an instance that may be durable, and of which the store says no more.
-    pub(super) fn over(&self, id: &str) -> impl Iterator<Item = &TurnRecord> {
-        let over = self.0.iter().filter(|it| it.is_over).flat_map(|it| &it.batch.turns);
-        over.filter(move |turn| turn.summary.instance.as_str() == id)
+    /// The turns of an instance that may be durable: those of which the store says no more, or also those that are
+    /// `under_way`.
+    pub(super) fn of(&self, id: &str, under_way: bool) -> impl Iterator<Item = &TurnRecord> {
+        let may_be = self.0.iter().filter(move |it| it.is_over || under_way);
+        let turns = may_be.flat_map(|it| &it.batch.turns);
+        turns.filter(move |turn| turn.summary.instance.as_str() == id)
     }
 
     /// All of them, in order.
