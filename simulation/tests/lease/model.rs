@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::service::{Answer, Block, Checkpoint, Claim, Request, Service};
 
-/// What keeps the log one. A test takes out one at a time.
+/// What keeps the log one, and claims. A test takes out one at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     /// `BlobMedium::take`: a claim breaks the lease of the newest segment.
@@ -20,10 +20,13 @@ pub(super) struct Rules {
     pub(super) needs_the_lease: bool,
     /// `Client::append` names the position.
     pub(super) checks_the_position: bool,
-    /// `BlobMedium::fence`: its owner may have gone on to another segment before it lost this one.
+    /// `BlobMedium::fence`: its owner may have gone on to another segment before it lost this one. Without it a claim
+    /// ends where it may not begin what comes after (`begins_after_what_it_took`).
     pub(super) looks_again_after_taking: bool,
     /// `BlobMedium::fence`: one that was empty when it was taken may have been begun since.
     pub(super) takes_again_what_was_begun: bool,
+    /// `BlobMedium::create`: where a newer segment was read than was taken, its writer can still write.
+    pub(super) begins_after_what_it_took: bool,
     /// `BlobMedium::begin`: the name may have been free because others have written and freed it.
     pub(super) looks_for_newer_after_beginning: bool,
     /// `Medium::mark`: the heads of two claims are never the same.
@@ -451,7 +454,7 @@ impl Owner {
             next += 1;
             self.known.extend(blocks);
         }
-        if next != self.segment && rules.breaks_the_lease {
+        if next != self.segment && rules.begins_after_what_it_took {
             return self.stop();
         }
         let epochs = self.known.iter().map(|block| match block {
