@@ -1,6 +1,7 @@
 //! What runs under a seed and can fail: the simulation, and checks of what it does not see.
 
 mod journal;
+mod outage;
 mod poison;
 mod values;
 
@@ -22,14 +23,22 @@ pub enum Check {
     Values,
     /// A message that cannot be read, in a world with all faults.
     Poison,
+    /// Instances that nobody asks for, on one host that cannot read for a while, in a world with all faults.
+    Outage,
     /// Programs of the seed in a world with all faults.
     Simulation,
 }
 
 impl Check {
     /// All of them, the quick ones first.
-    pub const ALL: &[Self] =
-        &[Self::Conformance, Self::Journal, Self::Poison, Self::Values, Self::Simulation];
+    pub const ALL: &[Self] = &[
+        Self::Conformance,
+        Self::Journal,
+        Self::Poison,
+        Self::Outage,
+        Self::Values,
+        Self::Simulation,
+    ];
 
     /// Its name in commands and tables.
     pub const fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Check {
             Self::Journal => "journal",
             Self::Values => "values",
             Self::Poison => "poison",
+            Self::Outage => "outage",
             Self::Simulation => "simulation",
         }
     }
@@ -46,7 +56,9 @@ impl Check {
     pub const fn seeds(self) -> u64 {
         match self {
             Self::Conformance => 1,
-            Self::Journal | Self::Values | Self::Poison | Self::Simulation => u64::MAX,
+            Self::Journal | Self::Values | Self::Poison | Self::Outage | Self::Simulation => {
+                u64::MAX
+            }
         }
     }
 
@@ -60,6 +72,7 @@ impl Check {
             Self::Journal => journal::run(seed),
             Self::Values => values::run(seed),
             Self::Poison => poison::run(seed),
+            Self::Outage => outage::run(seed),
             Self::Simulation => run_seed_on(Store::Memory, seed, None, false).result.map(drop),
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

@@ -100,12 +100,15 @@ pub fn run_seed_on(
         Store::Hub => simulate_on(&plan, |ground| Arc::new(Hub::new(ground)), build, drive),
         Store::Memory | Store::Directory => simulate(&plan, build, drive),
     };
-    let (mut outcome, found) = secrets::Secrets::watch(run);
+    let (mut outcome, said) = secrets::Secrets::watch(run);
     if let Some(damage) = outcome.damage.take() {
         outcome.result = Err(format!("the store is damaged: {damage}"));
     }
-    if let (Ok(_), Some(found)) = (&outcome.result, found) {
+    if let (Ok(_), Some(found)) = (&outcome.result, said.secret) {
         outcome.result = Err(format!("a payload is in the log of the program: {found}"));
+    }
+    if let Ok(marks) = &mut outcome.result {
+        marks.extend(said.marks);
     }
     outcome
 }

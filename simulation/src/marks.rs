@@ -51,6 +51,7 @@ marks! {
     OUTLIVED = "what a program has started has gone on when that was stopped",
     STAYED = "an instance has continued as new in the older version",
     ATTEMPTS_EMITTED = "several attempts of an activity have emitted",
+    READ_LATER = "a host gave up reading the log of an instance, and tried again later",
     OWNER_CHANGED = "a shard was written under a later epoch",
     FENCED = "an append of an earlier owner was refused",
     DOUBT_WRITTEN = "an append that nobody heard of was found in the log",

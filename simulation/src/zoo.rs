@@ -38,6 +38,7 @@ pub const FOUND_BY: &[(Bug, Check, u64)] = &[
     (Bug::MessageNotSentAgain, Check::Simulation, 20),
     (Bug::CompletionOfEarlierExecution, Check::Simulation, 961),
     (Bug::KeyOfAttempt, Check::Simulation, 20),
+    (Bug::RecoveryErrorSwallowed, Check::Outage, 70),
     (Bug::LostLeaseNeverTakenAgain, Check::Simulation, 12),
     (Bug::PoisonForEver, Check::Poison, 1),
     (Bug::SyncSkipped, Check::Journal, 1),

@@ -25,6 +25,11 @@ fn what_code_computes_and_in_which_order_things_come_to_it_is_right_under_faults
 }
 
 #[test]
+fn instances_that_nobody_asks_for_go_on_when_their_logs_can_be_read_again() {
+    finds_nothing(Check::Outage, 30);
+}
+
+#[test]
 fn a_message_that_cannot_be_read_ends_in_quarantine_under_faults() {
     finds_nothing(Check::Poison, 30);
 }

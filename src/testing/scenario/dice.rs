@@ -39,6 +39,8 @@ kinds! {
     AppendLost = "append-lost",
     /// A read fails.
     ReadFailed = "read-failed",
+    /// No read of a host succeeds for many seconds, which is longer than a host tries one.
+    ReadOutage = "read-outage",
     /// A shard's lease is lost although its owner lives.
     LeaseLost = "lease-lost",
     /// A call about a lease fails.
@@ -114,7 +116,7 @@ impl FaultKind {
             Self::Reordered | Self::Late => 500_000,
             Self::CrashAfterWrite => 8_000,
             Self::Crash => 150_000,
-            Self::Shutdown | Self::Partition => 60_000,
+            Self::Shutdown | Self::Partition | Self::ReadOutage => 60_000,
             Self::ClockForward | Self::ClockBack | Self::Drift => 60_000,
             Self::ActivitySlow | Self::ActivityFailed | Self::EffectUnknown => 100_000,
             Self::PowerLoss => 150_000,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reenact_providers::ProviderError;
@@ -34,6 +34,8 @@ pub struct Site {
     is_dead: AtomicBool,
     is_cut_off: AtomicBool,
     is_back: Notify,
+    /// Until when it reads nothing, in milliseconds since the world began.
+    reads_from: AtomicU64,
     /// How it crashes; a client cannot.
     crashes: Option<Crashes>,
     began: Instant,
@@ -167,6 +169,7 @@ impl Site {
             is_dead,
             is_cut_off,
             is_back: Notify::new(),
+            reads_from: AtomicU64::new(0),
             crashes,
             began,
         }
@@ -185,6 +188,17 @@ impl Site {
         self.is_back.notify_waiters();
     }
 
+    /// For so long, none of its reads succeeds.
+    pub(super) fn stop_reading(&self, time: Duration) {
+        let until = (self.began.elapsed() + time).as_millis() as u64;
+        self.reads_from.fetch_max(until, Ordering::SeqCst);
+    }
+
+    fn reads_nothing(&self) -> bool {
+        let now = self.began.elapsed().as_millis() as u64;
+        now < self.reads_from.load(Ordering::SeqCst) && !self.dice.is_calm()
+    }
+
     /// Whether it has not crashed.
     pub fn is_alive(&self) -> bool {
         !self.is_dead.load(Ordering::SeqCst)
@@ -201,7 +215,8 @@ impl Site {
         self.on_the_way().await?;
         let number = self.points().map(Points::call);
         self.crash_if(Moment::Before, number).await?;
-        if call.refusal().is_some_and(|kind| self.dice.fault(kind)) {
+        let cannot_read = call == Call::Read && self.reads_nothing();
+        if cannot_read || call.refusal().is_some_and(|kind| self.dice.fault(kind)) {
             self.note(call, about, "refused");
             return Err(unavailable());
         }

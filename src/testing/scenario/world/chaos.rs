@@ -18,6 +18,9 @@ const ROUND_MS: u64 = 2_000;
 /// The furthest that a clock is set forward or back, in milliseconds.
 const JUMP_MS: u64 = 30_000;
 
+/// The shortest and the longest time for which a host reads nothing, in milliseconds.
+const READ_OUTAGE_MS: [u64; 2] = [8_000, 20_000];
+
 /// The most that a clock goes wrong, in millionths.
 const DRIFT_PPM: u64 = 100_000;
 
@@ -102,6 +105,9 @@ impl World {
         if dice.fault(FaultKind::Partition) {
             self.cut_off(machine);
         }
+        if dice.fault(FaultKind::ReadOutage) {
+            self.stop_reading(machine);
+        }
         if dice.fault(FaultKind::Shutdown) && self.shut_down(machine).await {
             self.start_later(machine);
         }
@@ -126,6 +132,15 @@ impl World {
                 let _ = queues.rejoin(&format!("host-{machine}")).await;
             }
         });
+    }
+
+    /// A host can write to the store for a while, and not read.
+    fn stop_reading(&self, machine: usize) {
+        let machines = self.machines();
+        let Some(running) = &machines[machine].running else { return };
+        let [least, most] = READ_OUTAGE_MS;
+        let time = least + self.0.dice.below("read outage", most - least);
+        running.site.stop_reading(Duration::from_millis(time));
     }
 
     /// The machine with the disk is off from one moment to the next, and so are all hosts on it.
