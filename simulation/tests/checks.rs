@@ -1,12 +1,13 @@
 //! The checks beside the simulation find nothing, the command of the zoo refuses what it does not know, and the page on planted
-//! bugs says of each where it is planted.
+//! bugs says of each where it is planted, and what finds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use reenact::core::zoo::Bug;
 use reenact_simulation::checks::Check;
-use reenact_simulation::zoo::{Arguments, Which};
+use reenact_simulation::zoo::{Arguments, FOUND_BY, Which};
 
 fn finds_nothing(check: Check, seeds: u64) {
     for seed in 0..seeds {
@@ -76,15 +77,50 @@ fn each_bug_of_all_is_hunted_with_the_checks_and_seeds_that_were_asked_for() {
     assert_eq!(parse("").expect("it is right").checks, Check::ALL);
 }
 
+/// A table of the page, by the name in its first column: the cells after it.
+fn rows(page: &str, after: &str) -> BTreeMap<String, Vec<String>> {
+    let rows = page.lines().skip_while(|line| !line.starts_with(after)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()));
+    let mut table = BTreeMap::new();
+    for mut cells in cells {
+        let name = cells.next().expect("a row has a cell").trim_matches('`').to_owned();
+        assert!(table.insert(name.clone(), cells.collect()).is_none(), "two rows for `{name}`");
+    }
+    table
+}
+
 #[test]
-fn the_page_has_each_bug_with_the_file_in_which_it_is_planted() {
+fn the_page_and_the_table_have_each_bug_once_and_say_the_same_of_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = std::fs::read_to_string(root.join("docs/zoo.md")).expect("the page is there");
+    let mut rows = rows(&page, "| bug |");
     for (bug, name) in Bug::ALL {
-        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
-        let row = row.unwrap_or_else(|| panic!("docs/zoo.md has no row for `{name}`"));
-        let file = row.split('`').find(|code| code.ends_with(".rs")).expect("a row names a file");
+        let measured: Vec<_> = FOUND_BY.iter().filter(|(other, ..)| other == bug).collect();
+        let [(_, check, seeds)] = measured[..] else {
+            panic!("FOUND_BY has `{name}` {} times", measured.len());
+        };
+        let row =
+            rows.remove(*name).unwrap_or_else(|| panic!("docs/zoo.md has no row for `{name}`"));
+        let [_, _, file, found_by, after] = &row[..] else {
+            panic!("a row has six cells: {row:?}")
+        };
+        let says = (found_by.as_str(), after.as_str());
+        assert_eq!(says, (check.name(), seeds.to_string().as_str()), "`{name}` in docs/zoo.md");
+        let file = file.trim_matches('`');
         let code = std::fs::read_to_string(root.join(file)).expect("the file is there");
         assert!(code.contains(&format!("Bug::{bug:?})")), "`{name}` is not in {file}");
     }
+    assert!(rows.is_empty(), "docs/zoo.md has rows for bugs that do not exist: {:?}", rows.keys());
+    assert!(page.contains(&format!(" {} bugs ", Bug::ALL.len())), "docs/zoo.md says how many");
+}
+
+#[test]
+fn the_page_says_of_each_check_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/zoo.md")).expect("the page is there");
+    let named: Vec<_> = rows(&page, "| check |").into_keys().collect();
+    let mut known: Vec<_> = Check::ALL.iter().map(|check| check.name().to_owned()).collect();
+    known.sort_unstable();
+    assert_eq!(named, known);
 }
