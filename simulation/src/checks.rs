@@ -5,11 +5,13 @@ mod outage;
 mod poison;
 mod values;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reenact::InMemory;
 use reenact_testkit::conformance;
 
+use crate::systematic::{self, Limit};
 use crate::{Store, run_seed_on};
 
 /// A check that a seed can fail.
@@ -25,8 +27,12 @@ pub enum Check {
     Poison,
     /// Instances that nobody asks for, on one host that cannot read for a while, in a world with all faults.
     Outage,
+    /// Small scenarios, a crash at each of some of their points. Each scenario is a seed.
+    Systematic,
     /// Programs of the seed in a world with all faults.
     Simulation,
+    /// The same on a directory, whose disk lies.
+    Directory,
 }
 
 impl Check {
@@ -37,7 +43,9 @@ impl Check {
         Self::Poison,
         Self::Outage,
         Self::Values,
+        Self::Systematic,
         Self::Simulation,
+        Self::Directory,
     ];
 
     /// Its name in commands and tables.
@@ -48,17 +56,23 @@ impl Check {
             Self::Values => "values",
             Self::Poison => "poison",
             Self::Outage => "outage",
+            Self::Systematic => "systematic",
             Self::Simulation => "simulation",
+            Self::Directory => "directory",
         }
     }
 
     /// How many seeds it has that differ.
-    pub const fn seeds(self) -> u64 {
+    pub fn seeds(self) -> u64 {
         match self {
             Self::Conformance => 1,
-            Self::Journal | Self::Values | Self::Poison | Self::Outage | Self::Simulation => {
-                u64::MAX
-            }
+            Self::Systematic => systematic::names().len() as u64,
+            Self::Journal
+            | Self::Values
+            | Self::Poison
+            | Self::Outage
+            | Self::Simulation
+            | Self::Directory => u64::MAX,
         }
     }
 
@@ -73,13 +87,25 @@ impl Check {
             Self::Values => values::run(seed),
             Self::Poison => poison::run(seed),
             Self::Outage => outage::run(seed),
+            Self::Systematic => crash_at_points(seed),
             Self::Simulation => run_seed_on(Store::Memory, seed, None, false).result.map(drop),
+            Self::Directory => run_seed_on(Store::Directory, seed, None, false).result.map(drop),
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             Err(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned())
         })
     }
+}
+
+/// As many points of each scenario of a number of hosts as take a second or two.
+const POINTS: usize = 15;
+
+fn crash_at_points(seed: u64) -> Result<(), String> {
+    let scenario = usize::try_from(seed).ok().and_then(|at| systematic::names().get(at).copied());
+    let scenario = Some(scenario.ok_or("there are not so many scenarios")?.to_owned());
+    let limit = Limit { scenario, once: POINTS, twice: 0, threads: Some(NonZero::<usize>::MIN) };
+    systematic::run_all(&limit).map(drop).map_err(|failure| failure.to_string())
 }
 
 fn conform() -> Result<(), String> {
