@@ -127,6 +127,7 @@ impl Log {
             }
             Event::TaskAttemptFailed { .. } => marks::ATTEMPT_FAILED,
             Event::TaskStarted { .. } => marks::HOST_DIED_OF_IT,
+            Event::TaskTagged { .. } => marks::TAGGED,
             Event::ExecutionSuspended { .. } => {
                 self.is_suspended = true;
                 marks::SUSPENDED

@@ -91,7 +91,8 @@ pub fn run_seed_on(
         Store::Memory | Store::Hub => ScenarioStore::Memory,
         Store::Directory => ScenarioStore::Directory,
     };
-    let plan = Plan { only, keeps_lines, store: in_world, ..Plan::new(seed) };
+    let tags = vec![workload::TAG.to_owned()];
+    let plan = Plan { only, keeps_lines, store: in_world, tags, ..Plan::new(seed) };
     let hosts = Hosts::of_seed(seed);
     let of_host = hosts.clone();
     let build = move |dice: &_| workload::host(dice, &of_host);

@@ -47,6 +47,7 @@ marks! {
     PATCHED_LATER = "an instance that began with older code has come to a patch in newer code",
     UNDONE = "a program that was cancelled has done what it does then",
     REQUEST_STARTED = "a program has started another one with an update",
+    TAGGED = "an activity was called that one of the hosts runs",
     FROM_OUTSIDE = "an attempt of an activity was completed, or failed, from outside",
     OUTLIVED = "what a program has started has gone on when that was stopped",
     STAYED = "an instance has continued as new in the older version",

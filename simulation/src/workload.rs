@@ -73,6 +73,9 @@ pub(crate) const FRAGILE: &str = "fragile";
 /// The activity that is completed from outside, by its token.
 pub(crate) const OUTSIDE: &str = "outside";
 
+/// The tag of activities that one of the hosts runs.
+pub(crate) const TAG: &str = "rare";
+
 /// The id of an instance that a program has started, and that goes on by itself.
 pub(crate) fn launched(number: u64) -> String {
     format!("launched-{number}")

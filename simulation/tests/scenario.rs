@@ -60,6 +60,29 @@ async fn impatient(ctx: OrchestrationContext, first: u64) -> Result<u64, Orchest
     Ok(sum)
 }
 
+/// Two steps that only some hosts can do.
+#[orchestration]
+async fn rare(ctx: OrchestrationContext, _input: ()) -> Result<u64, OrchestrationError> {
+    let options = ActivityOptions::new().start_to_close(Duration::from_secs(30)).tag("gpu");
+    let tagged = step.with(options.retry(RetryPolicy::new(1_000)));
+    Ok(ctx.call_activity(tagged, 1).await? + ctx.call_activity(tagged, 2).await?)
+}
+
+#[test]
+fn activities_with_a_tag_run_where_it_is_declared() {
+    let scenario = || Scenario::new(rare, (), || builder().orchestration(rare));
+    scenario()
+        .tags(["gpu"])
+        .check(|result, effects| match result {
+            Ok(3) if effects.all().len() == 2 => Ok(()),
+            other => Err(format!("{other:?} with {:?}", effects.all())),
+        })
+        .run(40);
+    let undeclared = scenario().store(ScenarioStore::Memory).try_run(1).unwrap_err();
+    let why = "it waits for the activity `step`, whose tag `gpu` no host declares";
+    assert!(undeclared.to_string().contains(why), "{undeclared}");
+}
+
 #[test]
 fn an_activity_that_takes_too_long_is_tried_again_and_counts_once() {
     let builder = || builder().orchestration(impatient);

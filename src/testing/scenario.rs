@@ -104,7 +104,7 @@ const INSTANCE: &str = "scenario";
 ///     .run(20);
 /// ```
 ///
-/// Hosts get options of their own: those of the builder do not count. The store is [`InMemory`](crate::InMemory), shared,
+/// Hosts get options of their own: those of the builder do not count, and [`tags`](Self::tags) says what they declare. The store is [`InMemory`](crate::InMemory), shared,
 /// or a directory on a simulated disk, with the journals of `Local` and an archive in memory; see [`store`](Self::store).
 /// Threads, files and sockets are not simulated: an activity that uses them makes a run differ from its repetition, so
 /// give the hosts doubles of these.
@@ -114,6 +114,7 @@ pub struct Scenario<O: Orchestration> {
     build: std::sync::Arc<dyn Fn() -> HostBuilder + Send + Sync>,
     events: Vec<RaisedEvent>,
     store: Option<ScenarioStore>,
+    tags: Vec<String>,
     check: Box<Check<O::Output>>,
 }
 
@@ -151,12 +152,19 @@ where
     ) -> Self {
         let check = Box::new(|_: &_, _: &_| Ok(()));
         let (build, events) = (std::sync::Arc::new(build), Vec::new());
-        Self { input, build, events, store: None, check }
+        Self { input, build, events, store: None, tags: Vec::new(), check }
     }
 
     /// What the hosts have for a store, in all runs. Otherwise even seeds have memory, and odd ones a directory.
     pub const fn store(mut self, store: ScenarioStore) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// One of the hosts declares these [tags](reenact_actors::HostOptions::tags), and no other: activities that are called with
+    /// them run there, and wait while it is away.
+    pub fn tags(mut self, tags: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
         self
     }
 
@@ -223,7 +231,8 @@ where
     ) -> Result<(), ScenarioFailure> {
         let by_seed =
             if seed.is_multiple_of(2) { ScenarioStore::Memory } else { ScenarioStore::Directory };
-        let plan = Plan { only, store: self.store.unwrap_or(by_seed), ..Plan::new(seed) };
+        let (store, tags) = (self.store.unwrap_or(by_seed), self.tags.clone());
+        let plan = Plan { only, store, tags, ..Plan::new(seed) };
         let effects = Effects::default();
         let (build, of_host) = (self.build.clone(), effects.clone());
         let host = move |dice: &Dice| build().state(of_host.on(dice));

@@ -9,7 +9,7 @@ use super::requests::ask_others;
 use super::transfer::transfer;
 use super::{
     ASK, Answer, CANARY, EVENTS, FRAGILE, ITEMS, Item, LEDGERS, Ledger, MARKED, MESSAGE, Message,
-    OUTSIDE, Out, Program, Step, launched,
+    OUTSIDE, Out, Program, Step, TAG, launched,
 };
 
 thread_local! {
@@ -29,11 +29,14 @@ fn draw() -> u64 {
 
 /// An activity that is tried until it succeeds.
 pub(super) fn named(name: &'static str) -> NamedActivity<'static> {
+    NamedActivity::new(name).with(patient())
+}
+
+fn patient() -> ActivityOptions {
     let retry = RetryPolicy::new(1_000)
         .first_delay(Duration::from_millis(100))
         .max_delay(Duration::from_secs(5));
-    let limited = ActivityOptions::new().start_to_close(Duration::from_secs(20));
-    NamedActivity::new(name).with(limited.retry(retry))
+    ActivityOptions::new().start_to_close(Duration::from_secs(20)).retry(retry)
 }
 
 type Call = DurableFuture<Result<u64, ActivityError>>;
@@ -128,6 +131,11 @@ async fn run_step(
 ) -> Result<Out, OrchestrationError> {
     Ok(match step {
         Step::Work(number) => Out::Worked(ctx.call_activity_by_name(named("work"), &number).await?),
+        Step::Tagged(number) => {
+            let options = patient().tag(TAG);
+            let work = NamedActivity::new("work").with(options);
+            Out::Worked(ctx.call_activity_by_name(work, &number).await?)
+        }
         Step::Local(number) => Out::Worked(ctx.call_local_by_name(named("quick"), &number).await?),
         Step::Together(numbers) => {
             let results = ctx.when_all(calls(ctx, &numbers)).await;

@@ -227,7 +227,9 @@ pub(crate) fn check_steps(steps: &[Step], out: &[Out]) -> Result<(), String> {
 
 fn check_step(step: &Step, out: &Out) -> Result<(), String> {
     let holds = match (step, out) {
-        (Step::Work(number) | Step::Local(number), Out::Worked(done)) => done == number,
+        (Step::Work(number) | Step::Tagged(number) | Step::Local(number), Out::Worked(done)) => {
+            done == number
+        }
         (Step::Patch(step), Out::Patched { number, is_same, .. }) => number == step && *is_same,
         (Step::Race(number, _), Out::Worked(done)) => done == number,
         (Step::Race(..), Out::Late) => true,

@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Work(u64),
     /// Calls an activity, or what newer code of the same version calls in its place.
     Patch(u64),
+    /// Calls an activity that one of the hosts runs.
+    Tagged(u64),
     /// Calls a local activity.
     Local(u64),
     /// Calls activities side by side.
@@ -316,7 +318,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         *next
     };
     let mut several = || (0..2 + dice.below("wide", 4)).map(|_| number()).collect();
-    let one = match dice.below("step", if is_root { 36 } else { 14 }) {
+    let one = match dice.below("step", if is_root { 37 } else { 15 }) {
         0 => Step::Work(number()),
         1 => Step::Patch(number()),
         2 => Step::Together(several()),
@@ -333,7 +335,8 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         }
         12 => transfer(dice, number()),
         13 => Step::Outside(number()),
-        14..=17 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
+        14 => Step::Tagged(number()),
+        15..=17 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
         18..=20 => Step::Ask((dice.below("answers later", 2) == 0).then(number)),
         21 => return vec![Step::Hold, Step::Ask(None)],
         22 | 30 | 31 => Step::Children(
@@ -345,6 +348,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         32 => Step::Mark(number() as i64),
         33 => Step::Launch(number(), steps(dice, next, false)),
         34 => Step::Stay,
+        35 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
         _ => Step::Continue,
     };
     vec![one]

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use reenact_actors::{Error, ErrorKind};
-use reenact_core::{Orchestration, Payload};
+use reenact_core::{Orchestration, Payload, ViewedActivity};
 use tokio::time::{sleep, timeout};
 
 use super::world::World;
@@ -84,11 +84,19 @@ impl Caller {
                 continue;
             };
             let at = &view.execution;
-            let moves = at.activities.items.len() + at.timers.items.len() + at.children.items.len();
-            if at.parked.is_some() || (moves == 0 && !at.waits.items.is_empty()) {
+            let (stuck, tasks): (Vec<_>, Vec<_>) =
+                at.activities.items.iter().partition(|task| self.is_stuck(task));
+            let moves = tasks.len() + at.timers.items.len() + at.children.items.len();
+            let waits = stuck.len() + at.waits.items.len();
+            if at.parked.is_some() || (moves == 0 && waits > 0) {
                 return;
             }
         }
+    }
+
+    /// Whether no host can run an activity.
+    fn is_stuck(&self, task: &ViewedActivity) -> bool {
+        task.tag.as_ref().is_some_and(|tag| !self.world.declares(tag.as_str()))
     }
 
     /// Why an instance has not come to rest: what it waits for.
@@ -101,7 +109,12 @@ impl Caller {
         let at = &view.execution;
         let mut open: Vec<String> = Vec::new();
         open.extend(at.waits.items.iter().map(|wait| format!("the event `{}`", wait.name)));
-        open.extend(at.activities.items.iter().map(|task| format!("the activity `{}`", task.name)));
+        open.extend(at.activities.items.iter().map(|task| match &task.tag {
+            Some(tag) if self.is_stuck(task) => {
+                format!("the activity `{}`, whose tag `{tag}` no host declares", task.name)
+            }
+            _ => format!("the activity `{}`", task.name),
+        }));
         open.extend(at.children.items.iter().map(|child| format!("the child `{}`", child.name)));
         open.extend(at.timers.items.iter().map(|timer| format!("a timer at {}", timer.fire_at)));
         if let Some(parked) = &at.parked {

@@ -50,6 +50,8 @@ pub struct Plan {
     pub shards: u32,
     /// What the hosts have for a store.
     pub store: ScenarioStore,
+    /// The tags that the first host declares, and no other.
+    pub tags: Vec<String>,
     /// Whether the lines of the trace are kept.
     pub keeps_lines: bool,
     /// Where hosts crash, instead of where chance says.
@@ -61,8 +63,8 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let hosts = 1 + (mixed((seed, "hosts")) % 3) as usize;
         let shards = 1 + (mixed((seed, "shards")) % 4) as u32;
-        let store = ScenarioStore::Memory;
-        Self { seed, only: None, hosts, shards, store, keeps_lines: false, points: None }
+        let (store, tags) = (ScenarioStore::Memory, Vec::new());
+        Self { seed, only: None, hosts, shards, store, tags, keeps_lines: false, points: None }
     }
 }
 

@@ -43,6 +43,7 @@ struct Inner {
     trace: Trace,
     witness: Witness,
     seed: u64,
+    tags: Vec<String>,
     store: Arc<dyn WorldStore>,
     clock: VirtualClock,
     build: Build,
@@ -179,6 +180,7 @@ impl World {
             trace,
             witness: Witness::default(),
             seed: plan.seed,
+            tags: plan.tags.clone(),
             store,
             clock,
             build,
@@ -420,11 +422,18 @@ impl World {
 
     fn options(&self, machine: usize) -> HostOptions {
         let idle = [100, 1_000, 30_000][self.0.dice.below("passivate", 3) as usize];
+        let tags = if machine == 0 { &*self.0.tags } else { &[] };
         HostOptions::new()
             .host_name(format!("host-{machine}"))
+            .tags(tags.iter().map(String::as_str))
             .passivate_after(Duration::from_millis(idle))
             .strict_replay(true)
             .max_host_deaths(1_000_000)
+    }
+
+    /// Whether a host declares a tag, or has the store for itself and runs everything.
+    pub(super) fn declares(&self, tag: &str) -> bool {
+        self.store().sharing().is_none() || self.0.tags.iter().any(|declared| declared == tag)
     }
 
     /// The host of a machine is gone from one moment to the next.
