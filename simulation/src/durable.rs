@@ -203,7 +203,7 @@ impl Durable {
     /// What was in doubt is durable, or is not, as the store says now; and what was acknowledged by it is.
     pub(crate) async fn settle(&mut self, store: &View) -> Result<(), String> {
         for batch in self.doubts.all() {
-            if is_stored(store, &batch).await? {
+            if !self.contradicts(&batch) && is_stored(store, &batch).await? {
                 self.settled(&batch)?;
             }
         }
@@ -218,6 +218,16 @@ impl Durable {
             }
         }
         Ok(())
+    }
+
+    /// Whether another turn is where one of these was to be: then none of them was stored, and the others are there by a
+    /// later try.
+    fn contradicts(&self, batch: &Batch) -> bool {
+        batch.turns.iter().any(|turn| {
+            let of = (turn.summary.instance.to_string(), turn.summary.execution.0);
+            let known = self.logs.get(&of).and_then(|log| log.turns.get(turn.number as usize));
+            known.is_some_and(|known| *known != turn.bytes)
+        })
     }
 
     /// Each log that is still in the store is there as it was confirmed.

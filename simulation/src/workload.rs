@@ -95,7 +95,7 @@ pub(crate) struct Item {
 pub(crate) enum Answered {
     Replied(Answer),
     Refused(Answer),
-    /// No program drops one.
+    /// A program that was cancelled has dropped it.
     Dropped,
     /// The program has ended before.
     Never,

@@ -24,7 +24,12 @@ pub(super) async fn ask_others(
     for answer in ctx.when_all(asked.collect::<Vec<_>>()).await {
         answers.push(match answer {
             Ok(answer) | Err(CallUpdateError::Refused(answer)) => Some(answer),
-            Err(CallUpdateError::Finished { .. } | CallUpdateError::NoAnswer { .. }) => None,
+            // It was stopped before it had one.
+            Err(
+                CallUpdateError::Finished { .. }
+                | CallUpdateError::NoAnswer { .. }
+                | CallUpdateError::Dropped { .. },
+            ) => None,
             Err(error) => return Err(error.into()),
         });
     }
