@@ -5,7 +5,7 @@ mod hosts;
 use crate::kit::{Faulty, events, guard, id, options, store, until_parked};
 use reenact::prelude::*;
 use reenact::providers::Provider;
-use reenact::{Error, HostBuilder, LockError, PublishedValues, Recipient, UpdateName};
+use reenact::{Error, HostBuilder, LockError, PublishedValues, Recipient, UpdateError, UpdateName};
 
 /// Adds a number; the sum, or why not. 0 holds the request.
 pub(crate) const ADD: UpdateName<u64, u64, String> = UpdateName::new("add");
@@ -212,6 +212,35 @@ async fn whatever_ends_the_other_instance_is_a_typed_error_for_those_who_wait() 
             assert!(gone[0].contains("instance `sum` does not exist"), "{gone:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_has_ended_without_an_answer_says_so_while_it_still_delivers_to_others() {
+    let faulty = Faulty::new(store().0);
+    let host = host(faulty.clone()).start().await.unwrap();
+    guard(host.start_new(sums, 0).id("sum")).await.unwrap();
+    let waiting = waiting(&host).await;
+    faulty.appends.close();
+    let (came, looks) = (faulty.appends.came(), faulty.executions.came());
+    let end = tokio::spawn(host.update("sum", DO, "end".into()).key("end").into_future());
+    faulty.appends.until_came(came + 1).await;
+    faulty.executions.close();
+    faulty.appends.let_one_through();
+    // It has been seen to have ended. Before it is looked at once more, its log grows.
+    faulty.executions.until_came(looks + 1).await;
+    let turns = async || guard(host.history("sum")).await.unwrap().turns().len();
+    let before = turns().await;
+    faulty.appends.let_all_through();
+    guard(waiting.result()).await.unwrap();
+    guard(async {
+        while turns().await == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    faulty.executions.let_all_through();
+    let ended = guard(end).await.unwrap();
+    assert!(matches!(ended, Err(UpdateError::Failed(Error::NoAnswer { .. }))), "{ended:?}");
 }
 
 #[tokio::test]

@@ -209,25 +209,26 @@ impl Access {
         key: &EventKey,
         read: &mut UpdateRead,
     ) -> Result<Option<UpdateAnswer>> {
-        let (summary, fate) = self.store().fate_of_update(instance, read).await?;
-        match fate {
-            UpdateFate::Answered(answer) => return Ok(Some(answer)),
-            UpdateFate::Forgotten => {
-                return Err(Error::AnswerForgotten {
-                    instance: instance.clone(),
-                    key: key.clone(),
-                });
-            }
-            UpdateFate::Open | UpdateFate::Unknown if summary.state.is_finished() => {
-                let now = self.store().summary_now(instance).await?;
-                // It may have been rewound since, and have answered it.
-                if (now.execution, now.turns) != (summary.execution, summary.turns) {
-                    return Ok(None);
+        loop {
+            let (summary, fate) = self.store().fate_of_update(instance, read).await?;
+            match fate {
+                UpdateFate::Answered(answer) => return Ok(Some(answer)),
+                UpdateFate::Forgotten => {
+                    let (instance, key) = (instance.clone(), key.clone());
+                    return Err(Error::AnswerForgotten { instance, key });
                 }
-                return Err(Error::NoAnswer { instance: instance.clone(), key: key.clone() });
+                UpdateFate::Open | UpdateFate::Unknown if summary.state.is_finished() => {
+                    let now = self.store().summary_now(instance).await?;
+                    if (now.execution, now.turns) == (summary.execution, summary.turns) {
+                        let (instance, key) = (instance.clone(), key.clone());
+                        return Err(Error::NoAnswer { instance, key });
+                    }
+                    // It may have been rewound since, and have answered it. What is only delivered after the end reports to
+                    // no waiter: so it is looked at here.
+                }
+                UpdateFate::Open => return Ok(None),
+                UpdateFate::Unknown => break,
             }
-            UpdateFate::Open => return Ok(None),
-            UpdateFate::Unknown => {}
         }
         let Some(remote) = &self.store().queue_client else { return Ok(None) };
         let message = remote.key_of_event(instance, key);

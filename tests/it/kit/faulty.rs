@@ -27,6 +27,8 @@ pub(crate) struct Faulty {
     pub(crate) appends: Gate,
     /// Looks at summaries pass here.
     pub(crate) summaries: Gate,
+    /// Looks at the executions of an instance, which are as of now, pass here.
+    pub(crate) executions: Gate,
     /// Acquisitions of shards pass here.
     pub(crate) acquisitions: Gate,
     /// Lists that have been made pass here before anybody sees them.
@@ -88,6 +90,7 @@ impl Faulty {
             inner,
             appends: Gate::open(),
             summaries: Gate::open(),
+            executions: Gate::open(),
             acquisitions: Gate::open(),
             lists: Gate::open(),
             orders: Arc::default(),
@@ -309,6 +312,7 @@ impl HistoryStore for Faulty {
         &self,
         instance: &InstanceId,
     ) -> Result<Vec<InstanceSummary>, ProviderError> {
+        self.executions.pass().await;
         self.inner.executions(instance).await
     }
 
