@@ -92,13 +92,18 @@ impl Store {
     /// The same as of now, where other hosts write its shard: so is what is read of it after this. It may cost a
     /// request.
     pub(crate) async fn summary_now(&self, instance: &InstanceId) -> Result<InstanceSummary> {
-        let newest = self.histories.executions(instance).await?.pop();
+        let newest = self.find_now(instance).await?;
         newest.ok_or_else(|| Error::NotFound { instance: instance.clone() })
     }
 
     /// What is known of an instance, if there is one.
     pub(crate) async fn find(&self, instance: &InstanceId) -> Result<Option<InstanceSummary>> {
         Ok(self.histories.summary(instance).await?)
+    }
+
+    /// The same as of now, as [`summary_now`](Self::summary_now).
+    pub(crate) async fn find_now(&self, instance: &InstanceId) -> Result<Option<InstanceSummary>> {
+        Ok(self.histories.executions(instance).await?.pop())
     }
 
     /// What is known of an execution of an instance; of the newest one, when none is named.

@@ -7,6 +7,7 @@ use reenact_core::{
     Attributes, InstanceId, Name, Payload, ReceivedTrace, RemoteFork, Start, TimeLimits,
     TraceContext, Version,
 };
+use reenact_providers::InstanceSummary;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -204,8 +205,9 @@ impl Access {
         self.may_go_on(instance)?;
         check_delay(start.start.delay)?;
         let (seed, raises) = (start.start.seed, start.event.is_some());
-        let found = if start.own_id { self.store().find(instance).await? } else { None };
         let reuse = start.reuse;
+        let found =
+            if start.own_id { self.found_by_start(instance, reuse, raises).await? } else { None };
         match found.as_ref().map(|summary| (reuse.of(summary.state), summary)) {
             Some((Reuse::Replace, _)) | None => {}
             Some((Reuse::Attach, _)) if !raises => return Ok(()),
@@ -233,6 +235,25 @@ impl Access {
             return Ok(());
         }
         Err(Error::AlreadyExists { instance: instance.clone() })
+    }
+
+    /// The instance that is there already. A start is neither refused nor answered for what others may have changed since
+    /// it was seen.
+    async fn found_by_start(
+        &self,
+        instance: &InstanceId,
+        reuse: ReusePolicy,
+        raises: bool,
+    ) -> Result<Option<InstanceSummary>> {
+        let seen = self.store().find(instance).await?;
+        let is_sent = |seen: &InstanceSummary| {
+            let is_taken = raises && !seen.state.is_finished();
+            is_taken || reuse.of(seen.state) == Reuse::Replace
+        };
+        if seen.as_ref().is_none_or(is_sent) {
+            return Ok(seen);
+        }
+        self.store().find_now(instance).await
     }
 
     /// Returns when there is an instance that the start does not replace; whether it is the one that is wanted: it

@@ -38,12 +38,20 @@ impl Access {
         let waiter = self.waiter_for_new(instance, &key, is_new);
         match self.raise_event(instance, update).await {
             Ok(()) => self.until_answered(instance, key, waiter).await,
-            // It may have answered before its end.
-            Err(Error::Finished { .. }) if !is_new => match self.answer_to(instance, key).await {
-                Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
-                answer => answer,
-            },
+            Err(Error::Finished { .. }) if !is_new => self.answered_before_end(instance, key).await,
             Err(error) => Err(error),
+        }
+    }
+
+    /// The answer to an update that was sent before, to an instance that has ended since.
+    async fn answered_before_end(
+        &self,
+        instance: &InstanceId,
+        key: EventKey,
+    ) -> Result<UpdateAnswer> {
+        match self.answer_to(instance, key).await {
+            Err(Error::NoAnswer { instance, .. }) => Err(Error::Finished { instance }),
+            answer => answer,
         }
     }
 
@@ -64,7 +72,7 @@ impl Access {
     }
 
     /// Starts an instance with an update, both or none, and waits for the answer. Where the instance is there already, it
-    /// gets the update. `trace` is as in [`start_in_trace`](Self::start_in_trace).
+    /// gets the update; with the key of an update that came before, it gives the answer of that, also after its end. `trace` is as in [`start_in_trace`](Self::start_in_trace).
     ///
     /// # Errors
     /// As [`start_instance`](Self::start_instance) with an event, and then as [`answer_to`](Self::answer_to).
@@ -89,8 +97,11 @@ impl Access {
     ) -> Result<UpdateAnswer> {
         let waiter = self.waiter_for_new(instance, &key, is_new);
         request.event = Some(update);
-        self.start_in_trace(request, trace).await?;
-        self.until_answered(instance, key, waiter).await
+        match self.start_in_trace(request, trace).await {
+            Ok(_) => self.until_answered(instance, key, waiter).await,
+            Err(Error::Finished { .. }) if !is_new => self.answered_before_end(instance, key).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// Raises an event on an instance, which is started with the event where it is not there. The event gets a key if it has

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use reenact::core::HistoryEvent;
 use reenact::prelude::*;
-use reenact::{ActivityToken, Event};
+use reenact::{ActivityToken, Event, InstanceState};
 
 use super::hub::{Hub, until_shared_by};
 use super::scene::{adds, host, in_shard, until_events};
@@ -58,6 +58,22 @@ async fn what_a_client_has_not_seen_can_be_forked_by_it() {
         .unwrap();
     guard(fork.raise_event("Add", 0)).await.unwrap();
     assert_eq!(guard(fork.result()).await.unwrap(), 12);
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_whose_end_a_client_has_not_seen_is_replaced_by_it() {
+    let (host, client, instance) = scene().await;
+    for sum in [5, 7] {
+        guard(instance.raise_event("Add", 0)).await.unwrap();
+        assert_eq!(guard(instance.result()).await.unwrap(), sum);
+        let start = client.start_new(adds, ()).id(instance.id().as_str());
+        let start = start.replacing([InstanceState::Completed]);
+        guard(if sum == 5 { start } else { start.or_attach() }).await.unwrap();
+        guard(instance.raise_event("Add", 7)).await.unwrap();
+        until_events(&client, instance.id(), "ExternalRaised", 1).await;
+    }
+    assert_eq!(guard(host.get_status(instance.id())).await.unwrap().state, InstanceState::Running);
     guard(host.shutdown()).await.unwrap();
 }
 

@@ -75,3 +75,17 @@ async fn an_update_that_another_host_does_not_take_has_an_error_and_so_has_one_t
     let late = failed(guard(outside.update("i", ADD, 1)).await);
     assert!(matches!(late, Error::Finished { .. }), "{late}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_an_update_from_afar_that_was_answered_has_that_answer_also_after_the_end() {
+    let (store, _) = shared_store();
+    let host = guard(host(store.clone(), "host")).await;
+    let outside = Client::connect(store).unwrap();
+    let start = |key: &str| outside.start_new(counter, 1).id("i").and_update(ADD, 4).key(key);
+    let answer = guard(start("k")).await.unwrap().1;
+    guard(host.terminate("i", "enough")).await.unwrap();
+    assert_eq!(guard(start("k")).await.unwrap().1, answer);
+    let new = failed(guard(start("new")).await);
+    assert!(matches!(new, Error::Finished { .. }), "{new}");
+    guard(host.shutdown()).await.unwrap();
+}
