@@ -156,11 +156,23 @@ impl Log<'_> {
         instance: &InstanceId,
     ) -> Result<Result<Option<Origin>, ParkReason>, ProviderError> {
         let unknown = || ProviderError::NotFound { instance: instance.clone() };
-        let of = self.summary(instance).await?.ok_or_else(unknown)?;
-        Ok(self.first_turn(&of).await?.map(|turn| match turn.events.get(1) {
+        let (of, first) = loop {
+            let of = self.summary(instance).await?.ok_or_else(unknown)?;
+            match self.first_turn(&of).await {
+                Err(ProviderError::NotFound { .. }) if self.has_gone_on(&of).await? => {}
+                first => break (of, first?),
+            }
+        };
+        Ok(first.map(|turn| match turn.events.get(1) {
             Some(Event::StartedBy { origin }) if !is_copied(&of, &turn) => Some((**origin).clone()),
             _ => None,
         }))
+    }
+
+    /// Whether another execution has taken the place of this one since.
+    async fn has_gone_on(&self, of: &InstanceSummary) -> Result<bool, ProviderError> {
+        let now = self.summary(&of.instance).await?;
+        Ok(now.is_some_and(|now| now.execution != of.execution))
     }
 
     /// The first turn of an execution; or why it cannot be read.
@@ -212,7 +224,6 @@ impl Log<'_> {
         instance: &InstanceId,
         key: &EventKey,
     ) -> Result<Result<bool, ParkReason>, ProviderError> {
-        let Some(summary) = self.summary(instance).await? else { return Ok(Ok(false)) };
         let is_it = |event: &Event| match event {
             Event::ExternalRaised { key: Some(known), .. } => known == key,
             Event::EventKeysCarried { keys } | Event::CommandsReceived { keys } => {
@@ -220,7 +231,13 @@ impl Log<'_> {
             }
             _ => false,
         };
-        let turns = self.history(&summary).await?;
+        let turns = loop {
+            let Some(of) = self.summary(instance).await? else { return Ok(Ok(false)) };
+            match self.history(&of).await {
+                Err(ProviderError::NotFound { .. }) if self.has_gone_on(&of).await? => {}
+                turns => break turns?,
+            }
+        };
         Ok(turns.map(|turns| turns.iter().flat_map(|turn| turn.events.iter()).any(is_it)))
     }
 

@@ -98,12 +98,17 @@ impl Store {
 
     /// How an instance ended; `None` when it has not.
     pub(crate) async fn end_of(&self, instance: &InstanceId) -> Result<Option<Outcome>> {
-        let summary = self.summary(instance).await?;
-        if !summary.state.is_finished() {
-            return Ok(None);
+        loop {
+            let summary = self.summary(instance).await?;
+            if !summary.state.is_finished() {
+                return Ok(None);
+            }
+            match self.ending_turn(&summary).await {
+                // It was rewound or replaced since.
+                Err(Error::NotFound { .. }) if self.is_gone(&summary).await? => {}
+                ending => return outcome_in(&summary, &ending?).map(Some),
+            }
         }
-        let ending = self.ending_turn(&summary).await?;
-        outcome_in(&summary, &ending).map(Some)
     }
 
     /// The activities and children that are open. The instance says so where it is in memory, and

@@ -99,6 +99,25 @@ async fn a_failed_step_is_done_again_once_it_is_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_the_result_of_a_failure_that_is_undone_meanwhile_gets_the_next_one() {
+    let (bank, faulty) = (Bank::default(), Faulty::new(store().0));
+    let host = host(faulty.clone(), &bank).start().await.unwrap();
+    let instance = failed_order(&host, "i").await;
+    bank.works.store(true, Ordering::SeqCst);
+    let position = position_of(&host, instance.id(), "TaskFailed").await;
+    let came = faulty.single_reads.came();
+    faulty.single_reads.close();
+    let asking = host.instance::<u64>("i");
+    let result = tokio::spawn(async move { asking.result().await });
+    // It has seen that there is a failure, and is about to read it.
+    faulty.single_reads.until_came(came + 1).await;
+    guard(instance.rewind(position, "the bank is up again")).await.unwrap();
+    faulty.single_reads.let_all_through();
+    assert_eq!(guard(result).await.unwrap().unwrap(), 600);
+    guard(host.shutdown()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_undone_comes_again_and_counts_once() {
     let (bank, (memory, _)) = (Bank::default(), store());
     let host = host(memory, &bank).start().await.unwrap();

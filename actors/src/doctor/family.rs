@@ -1,7 +1,7 @@
 //! Whether a parent and the children that it waits for agree.
 
 use reenact_core::{InstanceId, RecordedTurn, Viewer, codec};
-use reenact_providers::{InstanceState, InstanceSummary};
+use reenact_providers::{InstanceState, InstanceSummary, ProviderError};
 
 use super::wrong::Wrong;
 use crate::access::Access;
@@ -65,7 +65,11 @@ async fn wrong_with(
 /// Whether an instance was started by that parent, as its first turn says. One that cannot be read is a finding of
 /// its own.
 async fn is_child_of(access: &Access, of: &InstanceSummary, parent: &InstanceId) -> Result<bool> {
-    let page = access.histories().read(&of.instance, of.execution, 0, 1).await?;
+    let page = match access.histories().read(&of.instance, of.execution, 0, 1).await {
+        // It has gone on since: it is no finding now.
+        Err(ProviderError::NotFound { .. }) => return Ok(true),
+        page => page?,
+    };
     let first = page.turns.first().and_then(|turn| codec::decode_turn(&turn.bytes).ok());
     let Some(first) = first else { return Ok(true) };
     let mut viewer = Viewer::new(of.instance.clone());

@@ -29,6 +29,8 @@ pub(crate) struct Faulty {
     pub(crate) summaries: Gate,
     /// Looks at the executions of an instance, which are as of now, pass here.
     pub(crate) executions: Gate,
+    /// Reads of single turns, as clients make them, pass here.
+    pub(crate) single_reads: Gate,
     /// Acquisitions of shards pass here.
     pub(crate) acquisitions: Gate,
     /// Lists that have been made pass here before anybody sees them.
@@ -91,6 +93,7 @@ impl Faulty {
             appends: Gate::open(),
             summaries: Gate::open(),
             executions: Gate::open(),
+            single_reads: Gate::open(),
             acquisitions: Gate::open(),
             lists: Gate::open(),
             orders: Arc::default(),
@@ -289,6 +292,9 @@ impl HistoryStore for Faulty {
                 panic!("the read panicked, {REASON}");
             }
             fails(&mut orders.failing_reads)?;
+        }
+        if limit == 1 {
+            self.single_reads.pass().await;
         }
         let mut page = self.inner.read(instance, execution, from, limit).await?;
         if let Some(first) = page.turns.first_mut().filter(|turn| turn.number == 0)
