@@ -25,6 +25,12 @@ pub(crate) struct Log {
     timers: BTreeMap<CorrelationId, Timestamp>,
     /// Updates that the execution before has not answered.
     carried: BTreeSet<EventKey>,
+    /// Its code is to run later.
+    is_delayed: bool,
+    has_run: bool,
+    /// It was cancelled before its code had run.
+    is_cancelled_unbegun: bool,
+    is_parked: bool,
     is_suspended: bool,
     is_locked: bool,
     /// The first version of its orchestration.
@@ -55,8 +61,13 @@ impl Log {
         }
         let begins = begins && *self.began.get_or_insert(turn.at) == turn.at;
         for event in &*turn.events {
+            let was_delayed = self.is_delayed;
             self.check(event, turn.at)?;
+            if was_delayed && matches!(event, Event::TimerFired { .. }) {
+                marks.insert(marks::DELAYED);
+            }
             self.mark(event, marks);
+            self.has_run |= !(self.is_delayed || self.is_suspended || self.is_parked);
             if begins {
                 self.begin(event, marks);
             }
@@ -71,6 +82,11 @@ impl Log {
     /// Whether its instance stands still.
     pub(crate) const fn is_suspended(&self) -> bool {
         self.is_suspended
+    }
+
+    /// Whether it was cancelled before its code had run, and so has nothing to undo.
+    pub(crate) const fn is_cancelled_unbegun(&self) -> bool {
+        self.is_cancelled_unbegun
     }
 
     pub(crate) const fn is_continued(&self) -> bool {
@@ -93,9 +109,24 @@ impl Log {
     fn check(&mut self, event: &Event, at: Timestamp) -> Result<(), String> {
         match event {
             Event::TaskScheduled { id, .. } | Event::ChildScheduled { id, .. }
+                if self.is_delayed =>
+            {
+                Err(format!("{id:?} was scheduled before the delay of the start has passed"))
+            }
+            Event::TaskScheduled { id, .. } | Event::ChildScheduled { id, .. }
                 if !self.scheduled.insert(*id) =>
             {
                 Err(format!("{id:?} was scheduled twice"))
+            }
+            Event::ExecutionStarted { delay: Some(delay), .. } => {
+                self.is_delayed = !delay.is_zero();
+                self.timers.insert(CorrelationId::START, at + *delay);
+                Ok(())
+            }
+            Event::CancelRequested { .. } => {
+                self.is_delayed = false;
+                self.is_cancelled_unbegun |= !self.has_run;
+                Ok(())
             }
             Event::TaskCompleted { id, .. }
             | Event::TaskFailed { id, .. }
@@ -110,7 +141,10 @@ impl Log {
                 Ok(())
             }
             Event::TimerFired { id } => match self.timers.remove(id) {
-                Some(fire_at) if fire_at <= at => Ok(()),
+                Some(fire_at) if fire_at <= at => {
+                    self.is_delayed &= *id != CorrelationId::START;
+                    Ok(())
+                }
                 Some(fire_at) => Err(format!("a timer for {fire_at} has fired at {at}")),
                 None => Err(format!("timer {id:?} has fired twice, or was never set")),
             },
@@ -141,8 +175,14 @@ impl Log {
                 self.is_rewound = true;
                 marks::REWOUND
             }
-            Event::ExecutionParked { .. } => marks::PARKED_FOR_CODE,
-            Event::ExecutionUnparked => marks::UNPARKED,
+            Event::ExecutionParked { .. } => {
+                self.is_parked = true;
+                marks::PARKED_FOR_CODE
+            }
+            Event::ExecutionUnparked => {
+                self.is_parked = false;
+                marks::UNPARKED
+            }
             Event::Streamed(StreamEvent::TaskEmitted { attempt, .. }) if *attempt > 1 => {
                 marks::ATTEMPTS_EMITTED
             }

@@ -27,6 +27,8 @@ marks! {
     QUEUED_TWICE = "the same message was in a queue twice, and counted once",
     STARTS_RACED = "several clients have started an instance before it was there",
     RAISED_BY_START = "a start has raised its event on an instance that was there",
+    DELAYED = "an instance has begun after a delay",
+    STARTED_BY_UPDATE = "an instance was started with an update",
     STARTED_LATE = "an instance was started when it had ended",
     UPDATE_ANSWERED = "an update was answered",
     UPDATE_AFTER_END = "the answer to an update was given again after the end",

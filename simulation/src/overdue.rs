@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reenact::core::CorrelationId;
 use reenact::{Event, History};
 
 /// Nothing has come while a timer was overdue: a host fires what is overdue before it takes in anything else.
@@ -9,6 +10,9 @@ pub(crate) fn check(history: &History) -> Result<(), String> {
     let mut open = BTreeMap::new();
     for event in history.events() {
         match event.event {
+            Event::ExecutionStarted { delay: Some(delay), .. } => {
+                open.insert(CorrelationId::START, event.at + *delay);
+            }
             Event::TimerCreated { id, fire_at } => {
                 open.insert(*id, *fire_at);
             }

@@ -49,7 +49,7 @@ pub(super) struct Player {
     pub(super) program: Program,
     fate: Fate,
     /// How many updates it asks for.
-    asks: u64,
+    pub(super) asks: u64,
     /// Whether other programs ask for updates.
     is_requested: bool,
 }
@@ -86,7 +86,7 @@ impl Player {
         self.run.pause("start at", if is_late { 40_000 } else { 10_000 }).await;
         self.wait_for_recipients().await?;
         let rivals = self.rivals();
-        self.start().await?;
+        let asking = self.start().await?;
         let events: Vec<_> = (0..EVENTS.len())
             .filter(|event| self.program.takes(*event) > 0)
             .map(|event| tokio::spawn(self.clone().raise_all(event)))
@@ -94,8 +94,9 @@ impl Player {
         let reader = Items::default().read(self.run.clone(), self.id.clone());
         let reader = tokio::spawn(reader);
         let mut tasks: Vec<Playing<()>> = Vec::new();
-        let updates = (0..self.asks).map(|number| tokio::spawn(self.clone().ask(number)));
-        let updates: Vec<Playing<Answered>> = updates.collect();
+        let asked = u64::from(asking.is_some());
+        let updates = (asked..self.asks).map(|number| tokio::spawn(self.clone().ask(number)));
+        let updates: Vec<Playing<Answered>> = asking.into_iter().chain(updates).collect();
         if self.run.world.dice().below("suspends", 4) == 0 {
             tasks.push(tokio::spawn(self.clone().suspend()));
         }
@@ -169,14 +170,17 @@ impl Player {
     /// when its instance has begun meanwhile: see `docs/limits.md`.
     async fn wait_for_recipients(&self) -> Result<(), String> {
         for to in self.program.recipients() {
-            let id = format!("program-{to}");
-            let view = |client: Client| {
-                let id = id.clone();
-                async move { stopped(client.view(id.as_str()).await, ErrorKind::NotFound) }
-            };
-            while insist_for(&self.run, "view", view).await?.is_none() {
-                sleep(Duration::from_millis(200)).await;
-            }
+            self.until_there(&format!("program-{to}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns when an instance is there.
+    pub(super) async fn until_there(&self, id: &str) -> Result<(), String> {
+        let view =
+            |client: Client| async move { stopped(client.view(id).await, ErrorKind::NotFound) };
+        while insist_for(&self.run, "view", view).await?.is_none() {
+            sleep(Duration::from_millis(200)).await;
         }
         Ok(())
     }
@@ -214,12 +218,20 @@ impl Player {
     }
 
     async fn ask_now(&self, number: u64) -> Result<Answered, String> {
-        let ask = |client: Client| {
-            let asking = client.update(self.id.as_str(), ASK, number).key(format!("ask {number}"));
-            async move {
-                let answered = stopped(answered(asking.await), ErrorKind::Finished)?;
-                Ok(answered.unwrap_or(Answered::Never))
-            }
+        let starts = self.run.world.dice().below("asks with a start", 4) == 0;
+        self.ask_as(number, starts).await
+    }
+
+    /// Asks for an update, alone or together with a start.
+    pub(super) async fn ask_as(&self, number: u64, starts: bool) -> Result<Answered, String> {
+        let ask = |client: Client| async move {
+            let key = format!("ask {number}");
+            let answer = match starts {
+                true => self.ask_with_start(&client, number, key).await,
+                false => client.update(self.id.as_str(), ASK, number).key(key).await,
+            };
+            let answered = stopped(answered(answer), ErrorKind::Finished)?;
+            Ok(answered.unwrap_or(Answered::Never))
         };
         let answered = insist_for(&self.run, "ask", ask).await?;
         if answered != Answered::Never {
@@ -328,7 +340,8 @@ impl Player {
     pub(super) fn check_undone(&self, has_completed: bool) -> Result<(), String> {
         let Some(undo) = self.program.undo else { return Ok(()) };
         let was_done = self.run.hosts.has_run(undo);
-        if was_done == has_completed {
+        let never_ran = self.run.look(|durable| Ok(durable.is_cancelled_unbegun(&self.id)))?;
+        if was_done == (has_completed || never_ran) {
             return Err(format!("activity {undo} is for a cancel, and has run: {was_done}"));
         }
         let mark = if was_done { marks::UNDONE } else { return Ok(()) };

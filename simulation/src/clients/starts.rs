@@ -1,13 +1,15 @@
 //! How an instance begins: by one client, or by several that want it to be there and race to be the first.
 
-use reenact::{Client, Error, ErrorKind};
+use std::time::Duration;
+
+use reenact::{Client, Error, ErrorKind, StartNew, UpdateError};
 
 use super::Playing;
 use super::call::{insist, insist_for};
 use super::player::{Ended, Player, key, stopped};
 use crate::durable::Ask;
 use crate::marks;
-use crate::workload::{EVENTS, Out, run_program};
+use crate::workload::{ASK, Answer, Answered, EVENTS, Out, run_program};
 
 /// How a client starts an instance.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +22,55 @@ enum How {
     Raise(usize),
 }
 
+/// The longest delay of a start, in milliseconds.
+const MAX_DELAY: u64 = 15_000;
+
 impl Player {
-    /// Starts the instance: alone, or together with its first event.
-    pub(super) async fn start(&self) -> Result<(), String> {
+    /// Starts the instance: alone, or together with its first event or its first update. Gives the client that waits for
+    /// the answer to that.
+    pub(super) async fn start(&self) -> Result<Option<Playing<Answered>>, String> {
+        if self.asks > 0 && self.run.world.dice().below("starts with an update", 4) == 0 {
+            return self.start_with_update().await.map(Some);
+        }
+        self.start_with_event().await.map(|()| None)
+    }
+
+    async fn start_with_update(&self) -> Result<Playing<Answered>, String> {
+        let is_first = !self.has_begun()?;
+        let player = self.clone();
+        let asking = tokio::spawn(async move { player.ask_as(0, true).await });
+        self.until_there(&self.id).await?;
+        self.run.look(|durable| {
+            if is_first {
+                durable.mark(marks::STARTED_BY_UPDATE)?;
+            }
+            durable.check_asked(&self.id, Ask::Start)
+        })?;
+        Ok(asking)
+    }
+
+    /// Asks for an update, together with a start that the instance need not be there for.
+    pub(super) async fn ask_with_start(
+        &self,
+        client: &Client,
+        number: u64,
+        key: String,
+    ) -> Result<Answer, UpdateError<Answer>> {
+        let start = self.to_start(client).and_update(ASK, number).key(key);
+        start.await.map(|(_, answer)| answer)
+    }
+
+    /// A start of the instance, sometimes with a delay.
+    fn to_start(&self, client: &Client) -> StartNew<Vec<Out>> {
+        let start = client.start_new(run_program, self.program.clone()).id(self.id.as_str());
+        let dice = self.run.world.dice();
+        if dice.below("starts later", 4) > 0 {
+            return start;
+        }
+        start.delay(Duration::from_millis(1 + dice.below("delay", MAX_DELAY)))
+    }
+
+    async fn start_with_event(&self) -> Result<(), String> {
         let together = self.run.world.dice().below("starts with", 3) == 0;
         let event = self.first_event().filter(|_| together);
         self.start_as(event.map_or(How::Alone, How::Raise)).await
@@ -78,7 +126,7 @@ impl Player {
     async fn start_as(&self, how: How) -> Result<(), String> {
         let is_there = self.has_begun()?;
         let start = |client: Client| {
-            let start = client.start_new(run_program, self.program.clone()).id(self.id.as_str());
+            let start = self.to_start(&client);
             async move {
                 let start = match how {
                     How::Alone => start,

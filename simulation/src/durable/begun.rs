@@ -14,6 +14,11 @@ impl Durable {
         times
     }
 
+    /// Whether an instance was cancelled before its code had run.
+    pub(crate) fn is_cancelled_unbegun(&self, id: &str) -> bool {
+        self.logs.get(&(id.to_owned(), 1)).is_some_and(|log| log.is_cancelled_unbegun())
+    }
+
     /// It has begun so many times, as far as that is known.
     ///
     /// # Errors
