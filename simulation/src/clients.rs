@@ -13,6 +13,7 @@ mod starts;
 mod teller;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ pub(crate) async fn play(world: World, hosts: Hosts, store: Store) -> Result<Mar
 }
 
 async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, String> {
-    let run = Run { world, hosts, durable: Arc::new(Mutex::new(Durable::of_store(store))) };
+    let durable = Arc::new(Mutex::new(Durable::of_store(store)));
+    let run = Run { world, hosts, durable, is_healed: Arc::default() };
     let mut next = 0;
     let programs = programs(run.world.dice(), &mut next);
     let players: Vec<_> =
@@ -78,6 +80,7 @@ async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, Str
     if was_old {
         run.world.restart().await;
     }
+    run.is_healed.store(true, Ordering::Relaxed);
     // What comes twice comes in this time.
     let repeated = sleep(REPEATED);
     let (mut entries, mut outs) = (Entries::default(), Vec::new());
@@ -144,6 +147,8 @@ struct Run {
     world: World,
     hosts: Hosts,
     durable: Arc<Mutex<Durable>>,
+    /// There are no faults any more.
+    is_healed: Arc<AtomicBool>,
 }
 
 impl Run {
@@ -152,6 +157,15 @@ impl Run {
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         durable.read(&self.world)?;
         at(&mut durable)
+    }
+
+    fn is_healed(&self) -> bool {
+        self.is_healed.load(Ordering::Relaxed)
+    }
+
+    /// How many turns are durable.
+    fn turns(&self) -> Result<usize, String> {
+        self.look(|durable| Ok(durable.turns()))
     }
 
     /// A number below `longest`, in milliseconds, to wait.

@@ -195,6 +195,11 @@ impl Durable {
         may_be
     }
 
+    /// How many turns all logs have.
+    pub(crate) fn turns(&self) -> usize {
+        self.logs.values().map(|log| log.turns.len()).sum()
+    }
+
     pub(crate) fn mark(&mut self, mark: &'static str) -> Result<(), String> {
         self.marks.insert(mark);
         Ok(())

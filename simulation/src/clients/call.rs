@@ -1,6 +1,7 @@
 //! Calls of clients that do not know whether they counted, and so make them again.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use reenact::{Client, EntityError, Error, ErrorKind, NoRefusal, UpdateError};
@@ -61,8 +62,22 @@ pub(super) async fn insist_counted<F, T>(
 where
     F: Future<Output = Result<T, Error>>,
 {
+    let mut turns_while_waiting = None;
     for tries in 1..=TRIES {
-        match timeout(PATIENCE, call(run.world.client())).await {
+        let mut calling = pin!(call(run.world.client()));
+        let is_healed = run.is_healed();
+        let mut answer = timeout(PATIENCE / 2, &mut calling).await;
+        if answer.is_err() {
+            let turns = run.turns()?;
+            answer = timeout(PATIENCE / 2, calling).await;
+            turns_while_waiting = is_healed.then_some(turns);
+        } else if turns_while_waiting.take() == Some(run.turns()?) {
+            let seconds = PATIENCE.as_secs() / 2;
+            return Err(format!(
+                "{what}: a call has waited {seconds} s for an answer that was there"
+            ));
+        }
+        match answer {
             Ok(Ok(answer)) => return Ok((answer, tries)),
             Ok(Err(error)) => {
                 let text = format!("{error} / {error:?}");
