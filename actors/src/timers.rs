@@ -116,6 +116,9 @@ impl Actor for Timers {
             TimerMessage::Arm(at, _)
                 if at < state.read_level && zoo::planted(Bug::TimerBelowReadLevel) => {}
             TimerMessage::Arm(at, timer) => {
+                // The instance is in memory: nothing has to bring it there at that time any more.
+                let instance = timer.instance.clone();
+                state.armed.remove(&(at, Timer { instance, fire: None }));
                 state.armed.insert((at, timer));
             }
             TimerMessage::ArmAll(timers) => {

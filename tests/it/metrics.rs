@@ -162,6 +162,20 @@ async fn a_timer_that_is_due_while_no_host_runs_is_late_by_that_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_armed_for_an_instance_that_ends_on_the_next_host_before_its_timer() {
+    let (memory, _clock) = new_store();
+    let first = builder(memory.clone()).start().await.unwrap();
+    let instance = first.start_new(sleeps, ()).await.unwrap();
+    until(|| first.metrics().timers.armed == 1).await;
+    guard(first.shutdown()).await.unwrap();
+
+    let second = builder(memory).start().await.unwrap();
+    until(|| second.metrics().timers.armed == 1).await;
+    guard(second.terminate(instance.id(), "called off")).await.unwrap();
+    until(|| second.metrics().timers.armed == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_timer_that_a_host_awaits_fires_and_is_armed_no_more() {
     let (host, _memory, clock) = host().await;
     let instance = host.start_new(sleeps, ()).await.unwrap();
