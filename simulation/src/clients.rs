@@ -5,6 +5,7 @@ mod call;
 mod clerk;
 mod idle;
 mod launched;
+mod left;
 mod player;
 mod reader;
 mod repair;
@@ -104,6 +105,7 @@ async fn play_all(world: World, hosts: Hosts, store: Store) -> Result<Marks, Str
     rest::until_all_rest(&run.world).await?;
     for (player, out) in players.iter().zip(&outs) {
         launched::check_launched(&run, player, out.is_some(), &mut entries).await?;
+        left::check_left(&run, player, out.is_some(), &mut entries).await?;
         player.check_undone(out.is_some()).map_err(|wrong| player.names(&wrong))?;
     }
     if clerk.is_finished() {

@@ -51,6 +51,8 @@ marks! {
     REQUEST_STARTED = "a program has started another one with an update",
     TAGGED = "an activity was called that one of the hosts runs",
     FROM_OUTSIDE = "an attempt of an activity was completed, or failed, from outside",
+    LEFT_WENT_ON = "an abandoned child has gone on after the end of its parent",
+    LEFT_CANCELLED = "a child that its parent did not wait for was cancelled at its end",
     OUTLIVED = "what a program has started has gone on when that was stopped",
     STAYED = "an instance has continued as new in the older version",
     ATTEMPTS_EMITTED = "several attempts of an activity have emitted",

@@ -81,6 +81,11 @@ pub(crate) fn launched(number: u64) -> String {
     format!("launched-{number}")
 }
 
+/// The id of a child that its parent does not wait for.
+pub(crate) fn left_child(number: u64) -> String {
+    format!("left-{number}")
+}
+
 /// An item of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
@@ -132,7 +137,7 @@ pub(crate) enum Out {
     Children(Vec<Vec<Out>>),
     /// A random value was drawn: whether it was the same when it was looked at again.
     Drawn(bool),
-    /// A value was published, an attribute set, or a signal sent.
+    /// A value was published, an attribute set, a signal sent, or something called that nobody waits for.
     Shown,
     /// A message has come from another program.
     Received(Message),

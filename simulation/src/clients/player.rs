@@ -75,6 +75,10 @@ impl Player {
         self.program.launches()
     }
 
+    pub(super) fn leaves(&self) -> impl Iterator<Item = (u64, &[Step], bool)> {
+        self.program.leaves()
+    }
+
     /// What is wrong, and with whom.
     pub(super) fn names(&self, wrong: &str) -> String {
         format!("`{}`: {wrong}", self.id)

@@ -9,7 +9,7 @@ use super::requests::ask_others;
 use super::transfer::transfer;
 use super::{
     ASK, Answer, CANARY, EVENTS, FRAGILE, ITEMS, Item, LEDGERS, Ledger, MARKED, MESSAGE, Message,
-    OUTSIDE, Out, Program, Step, TAG, launched,
+    OUTSIDE, Out, Program, Step, TAG, launched, left_child,
 };
 
 thread_local! {
@@ -40,6 +40,8 @@ fn patient() -> ActivityOptions {
 }
 
 type Call = DurableFuture<Result<u64, ActivityError>>;
+
+type Child = DurableFuture<Result<Vec<Out>, ChildError>>;
 
 /// Runs a program, and returns what has come out of its steps.
 #[orchestration(name = "run_program", version = "1.0.0")]
@@ -101,6 +103,8 @@ async fn run_steps(
     code: Code,
 ) -> Result<Vec<Out>, OrchestrationError> {
     program.stays = None;
+    // A child whose future is dropped before the end is cancelled.
+    let mut left = Vec::new();
     while !program.steps.is_empty() {
         let place = program.done.len();
         if code == Code::New {
@@ -117,6 +121,10 @@ async fn run_steps(
                 return ctx.continue_as_new(run_program, program);
             }
             Step::Patch(number) => patch(ctx, number, code).await?,
+            Step::Leave { number, steps, abandons } => {
+                left.push(leave(ctx, number, steps, abandons));
+                Out::Shown
+            }
             step => run_step(ctx, step, place).await?,
         };
         program.done.push(out);
@@ -232,8 +240,16 @@ async fn run_step(
             Out::Shown
         }
         // They are not done here.
-        Step::Patch(_) | Step::Hold | Step::Continue | Step::Stay => Out::Shown,
+        Step::Leave { .. } | Step::Patch(_) | Step::Hold | Step::Continue | Step::Stay => {
+            Out::Shown
+        }
     })
+}
+
+fn leave(ctx: &OrchestrationContext, number: u64, steps: Vec<Step>, abandons: bool) -> Child {
+    let at_end = if abandons { ParentClose::Abandon } else { ParentClose::Cancel };
+    let options = ChildOptions::default().id(left_child(number)).parent_close(at_end);
+    ctx.schedule_orchestration(run_program.with(options), Program::of(steps))
 }
 
 /// The older code does not know of the patch.

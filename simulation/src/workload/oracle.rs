@@ -254,7 +254,7 @@ fn check_step(step: &Step, out: &Out) -> Result<(), String> {
         (Step::Move { .. }, Out::Moved { is_alone, .. }) => *is_alone,
         (Step::Move { limit: Some(_), .. }, Out::Late) => true,
         (Step::Outside(number), Out::Worked(done)) => done == number,
-        (Step::Launch(..), Out::Shown) => true,
+        (Step::Launch(..) | Step::Leave { .. }, Out::Shown) => true,
         (Step::Request(requests), Out::Answered(answers)) => requests.len() == answers.len(),
         // Whether they are the right ones is looked at for all of them.
         (Step::Receive, Out::Received(_)) | (Step::Send(..), Out::Sent(_)) => true,

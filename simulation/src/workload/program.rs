@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CANARY, EVENTS, LEDGERS, Message, Out};
 
+/// In milliseconds; no run lasts so long.
+const A_DAY: u64 = 24 * 60 * 60 * 1_000;
+
 /// One thing that a program does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Step {
@@ -36,6 +39,8 @@ pub(crate) enum Step {
     Request(Vec<Request>),
     /// Starts an instance that goes on by itself, and does these.
     Launch(u64, Vec<Step>),
+    /// Calls a child that does these, and does not wait for it.
+    Leave { number: u64, steps: Vec<Step>, abandons: bool },
     /// Calls an activity that is completed from outside.
     Outside(u64),
     /// Takes an update, and answers it, perhaps after an activity.
@@ -213,10 +218,22 @@ fn request(dice: &Dice, of: &mut Played, to: usize) -> Request {
 /// What clients raise is taken before a program fails: later they could not, and what is in a queue then would be
 /// refused.
 fn break_at_end(dice: &Dice, next: &mut u64, all: &mut Vec<Step>) {
+    all.iter_mut().for_each(abandon);
     // A rewind undoes the turn of the call, which must not be the first one.
     all.extend([Step::Timer(100), Step::Break(*next + 1)]);
     *next += 1;
     all.extend(steps(dice, next, false));
+}
+
+/// A rewind starts anew what the failure has cancelled, and what that had done is done a second time.
+fn abandon(step: &mut Step) {
+    if let Step::Leave { steps, abandons, .. } = step
+        && !*abandons
+    {
+        *abandons = true;
+        // It has no end of its own.
+        steps.pop();
+    }
 }
 
 /// Somewhere, but not between a request that is held and its answer.
@@ -275,6 +292,14 @@ impl Program {
         })
     }
 
+    /// The children that it does not wait for, and whether they go on after its end.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (u64, &[Step], bool)> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Leave { number, steps, abandons } => Some((*number, &**steps, *abandons)),
+            _ => None,
+        })
+    }
+
     /// How many events of a name it takes.
     pub(crate) fn takes(&self, event: usize) -> u64 {
         self.count(|step| matches!(step, Step::Event(name) if *name == event))
@@ -318,7 +343,7 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         *next
     };
     let mut several = || (0..2 + dice.below("wide", 4)).map(|_| number()).collect();
-    let one = match dice.below("step", if is_root { 37 } else { 15 }) {
+    let one = match dice.below("step", if is_root { 40 } else { 15 }) {
         0 => Step::Work(number()),
         1 => Step::Patch(number()),
         2 => Step::Together(several()),
@@ -348,10 +373,22 @@ fn step(dice: &Dice, next: &mut u64, is_root: bool) -> Vec<Step> {
         32 => Step::Mark(number() as i64),
         33 => Step::Launch(number(), steps(dice, next, false)),
         34 => Step::Stay,
+        37..=39 => leave(dice, next),
         35 => Step::Event(dice.below("event", EVENTS.len() as u64) as usize),
         _ => Step::Continue,
     };
     vec![one]
+}
+
+/// A child that goes on after the end of its parent often has something left to do then. One that does not go on would
+/// take longer than any run.
+fn leave(dice: &Dice, next: &mut u64) -> Step {
+    *next += 1;
+    let (number, mut steps) = (*next, steps(dice, next, false));
+    let abandons = dice.below("abandons", 2) == 0;
+    let last = if abandons { dice.below("left timer", 40_000) } else { A_DAY };
+    steps.push(Step::Timer(last));
+    Step::Leave { number, steps, abandons }
 }
 
 fn transfer(dice: &Dice, number: u64) -> Step {
