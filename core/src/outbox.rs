@@ -31,6 +31,7 @@ use crate::outcome::Outcome;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::version::Version;
+use crate::zoo::{self, Bug};
 
 use child::Child;
 use content::Content;
@@ -431,7 +432,8 @@ impl Outbox {
         let mut released = Vec::new();
         let open = self.content.as_mut().map(|content| content.close_all());
         for (id, child) in open.into_iter().flatten() {
-            if child.parent_close == ParentClose::Cancel {
+            let is_cancelled = child.parent_close == ParentClose::Cancel;
+            if is_cancelled || zoo::planted(Bug::AbandonedChildCancelled) {
                 self.content().open(id, child);
                 released.extend(self.cancel(id, reason));
             }

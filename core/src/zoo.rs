@@ -75,6 +75,8 @@ pub enum Bug {
     RepairKeepsTornRecord,
     /// The locks of an instance are not given back, whatever becomes of it.
     LockNeverGivenBack,
+    /// A child that was abandoned is cancelled at the end of its parent.
+    AbandonedChildCancelled,
 }
 
 impl Bug {
@@ -114,6 +116,7 @@ impl Bug {
         (Self::TailCutAtAnyError, "tail-cut-at-any-error"),
         (Self::RepairKeepsTornRecord, "repair-keeps-torn-record"),
         (Self::LockNeverGivenBack, "lock-never-given-back"),
+        (Self::AbandonedChildCancelled, "abandoned-child-cancelled"),
     ];
 
     /// Its name in commands and tables.

@@ -48,4 +48,5 @@ pub const FOUND_BY: &[(Bug, Check, u64)] = &[
     (Bug::TailCutAtAnyError, Check::Journal, 2),
     (Bug::RepairKeepsTornRecord, Check::Journal, 15),
     (Bug::LockNeverGivenBack, Check::Simulation, 7),
+    (Bug::AbandonedChildCancelled, Check::Simulation, 5),
 ];

@@ -189,6 +189,14 @@ impl Player {
         Ok(())
     }
 
+    /// Returns when an instance is there that the program has started: its start may be under way when the program has ended.
+    pub(super) async fn until_arrived(&self, id: &str) -> Result<(), String> {
+        match timeout(QUEUES_REST, self.until_there(id)).await {
+            Ok(arrived) => arrived,
+            Err(_) => Err(format!("`{id}` was started, and is not there")),
+        }
+    }
+
     /// Raises the events of a name in the order of their numbers, each when the one before is acknowledged.
     /// Gives those that were in the log then: all later ones come after them.
     async fn raise_all(self, event: usize) -> Result<Vec<(usize, u64)>, String> {
