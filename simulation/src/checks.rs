@@ -104,7 +104,8 @@ const POINTS: usize = 15;
 fn crash_at_points(seed: u64) -> Result<(), String> {
     let scenario = usize::try_from(seed).ok().and_then(|at| systematic::names().get(at).copied());
     let scenario = Some(scenario.ok_or("there are not so many scenarios")?.to_owned());
-    let limit = Limit { scenario, once: POINTS, twice: 0, threads: Some(NonZero::<usize>::MIN) };
+    let threads = Some(NonZero::<usize>::MIN);
+    let limit = Limit { scenario, once: POINTS, threads, ..Limit::ONCE };
     systematic::run_all(&limit).map(drop).map_err(|failure| failure.to_string())
 }
 

@@ -32,13 +32,16 @@ pub struct Limit {
     pub once: usize,
     /// The most runs with two crashes, in the same way.
     pub twice: usize,
+    /// Only the points in calls of the store.
+    pub in_calls: bool,
     /// The threads; as many as the machine has processors when it is `None`. The result does not depend on it.
     pub threads: Option<NonZero<usize>>,
 }
 
 impl Limit {
     /// Every point, and no second crash.
-    pub const ONCE: Self = Self { scenario: None, once: usize::MAX, twice: 0, threads: None };
+    pub const ONCE: Self =
+        Self { scenario: None, once: usize::MAX, twice: 0, in_calls: false, threads: None };
 }
 
 /// How much was run.
@@ -54,6 +57,8 @@ pub struct Counts {
     pub calls: u64,
     /// Runs with one crash.
     pub once: u64,
+    /// The calls of the store after that crash, of all those runs. Each has three points for the second one.
+    pub calls_after: u64,
     /// Runs with two crashes.
     pub twice: u64,
 }
@@ -63,8 +68,14 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} scenarios ({} with their numbers of hosts), {} polls and {} calls of the store without a crash, {} runs with \
-             one crash, {} with two",
-            self.scenarios, self.variants, self.polls, self.calls, self.once, self.twice
+             one crash and {} calls after it, {} with two",
+            self.scenarios,
+            self.variants,
+            self.polls,
+            self.calls,
+            self.once,
+            self.calls_after,
+            self.twice
         )
     }
 }

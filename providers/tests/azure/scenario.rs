@@ -240,11 +240,15 @@ impl Life {
         while refused.len() < TRIES && looks < LOOKS {
             match step().await {
                 Ok(done) => return done,
-                // The machine was so slow that this provider was not heard of for a lease time.
+                // The machine was so slow that this provider was not heard of for a lease time, or its sign of life was
+                // refused. A host renews its leases then, and hears of those that are lost.
                 Err(ProviderError::Unavailable { reason, source: None })
                     if reason.contains("is still held is not known") =>
                 {
                     looks += 1;
+                    for lease in self.leases.iter().flatten() {
+                        let _ = self.provider.renew(lease).await;
+                    }
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => refused.push(error),

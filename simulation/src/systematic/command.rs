@@ -8,11 +8,13 @@ use reenact::testing::simulation::CrashPoint;
 use super::{Limit, names, repeat, run_all};
 
 const USAGE: &str = "\
-reenact-simulation --systematic [--scenario NAME] [--twice [N]]
+reenact-simulation --systematic [--scenario NAME] [--once N] [--twice [N]] [--in-calls]
 reenact-simulation --systematic --scenario NAME --hosts N --crashes POINT[,POINT]
 
   --scenario NAME  this scenario only
+  --once N         N points at most for each scenario on each number of hosts
   --twice [N]      with second crashes, N of them at most for each scenario on each number of hosts; all of them without N
+  --in-calls       the points in calls of the store only
   --crashes        one run again, with its trace; a point is `poll:3`, `before:3`, `unanswered:3` or `answered:3`";
 
 struct Arguments {
@@ -65,6 +67,10 @@ fn parsed(arguments: &[String]) -> Result<Arguments, String> {
         if name == "--twice" {
             let most = rest.next_if(|next| !next.starts_with('-'));
             parsed.limit.twice = most.map_or(Ok(usize::MAX), number)?;
+            continue;
+        }
+        if name == "--in-calls" {
+            parsed.limit.in_calls = true;
             continue;
         }
         let value = rest.next().ok_or_else(|| format!("{name} needs a value"))?;

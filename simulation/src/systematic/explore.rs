@@ -75,14 +75,14 @@ pub(super) fn explore(
         counts.variants += 1;
         counts.polls += baseline.counted.polls;
         counts.calls += baseline.counted.calls;
-        let firsts = spread(points(baseline.counted), limit.once, 0);
+        let firsts = spread(points(baseline.counted, limit.in_calls), limit.once, 0);
         let count = firsts.len();
         let share = |place| part(limit.twice, place, count);
         let with_share = |(place, first)| (baselines.len(), first, share(place));
         work.extend(firsts.into_iter().enumerate().map(with_share));
         baselines.push((variant, baseline));
     }
-    let shared = Shared { baselines, work, ..Shared::default() };
+    let shared = Shared { baselines, work, in_calls: limit.in_calls, ..Shared::default() };
     let threads = limit.threads.or_else(|| std::thread::available_parallelism().ok());
     std::thread::scope(|scope| {
         for _ in 0..threads.map_or(1, NonZero::get) {
@@ -94,6 +94,7 @@ pub(super) fn explore(
         Some((_, failure)) => Err(failure),
         None => Ok(Counts {
             once: shared.once.into_inner(),
+            calls_after: shared.calls_after.into_inner(),
             twice: shared.twice.into_inner(),
             ..counts
         }),
@@ -106,8 +107,10 @@ struct Shared {
     baselines: Vec<(Variant, Run)>,
     /// Whose point it is, the point, and how many second crashes there may be after it.
     work: Vec<(usize, CrashPoint, usize)>,
+    in_calls: bool,
     next: AtomicUsize,
     once: AtomicU64,
+    calls_after: AtomicU64,
     twice: AtomicU64,
     /// By the place of the work, so that it does not depend on the threads which one is reported.
     failures: Mutex<BTreeMap<usize, Failure>>,
@@ -139,7 +142,8 @@ impl Shared {
         if run.left > 0 {
             return Err(variant.failure(&[first], "the run has no such point: it is not the same"));
         }
-        for second in spread(points(run.counted), seconds, place) {
+        self.calls_after.fetch_add(run.counted.calls, Ordering::SeqCst);
+        for second in spread(points(run.counted, self.in_calls), seconds, place) {
             let crashes = [first, second];
             let run = variant.run(&crashes, false);
             self.twice.fetch_add(1, Ordering::SeqCst);
@@ -157,11 +161,12 @@ impl Shared {
     }
 }
 
-/// All points of a run: those in calls first, which are fewer and matter more.
-fn points(counted: Counted) -> Vec<CrashPoint> {
+/// All points of a run: those in calls first, which are fewer and matter more, and maybe only those.
+fn points(counted: Counted, in_calls_only: bool) -> Vec<CrashPoint> {
     let in_calls = [Moment::Before, Moment::Unanswered, Moment::Answered];
     let in_call = |number| in_calls.into_iter().map(move |moment| CrashPoint { moment, number });
-    let polls = (0..counted.polls).map(|number| CrashPoint { moment: Moment::Poll, number });
+    let polls = if in_calls_only { 0 } else { counted.polls };
+    let polls = (0..polls).map(|number| CrashPoint { moment: Moment::Poll, number });
     (0..counted.calls).flat_map(in_call).chain(polls).collect()
 }
 

@@ -37,6 +37,12 @@ pub(super) const ALL: &[Scenario] = &[
         host,
         play: |play| Box::pin(of_parent(play, parent_of_continued, 2)),
     },
+    Scenario {
+        name: "children-that-are-left",
+        hosts: &[1, 2],
+        host,
+        play: |play| Box::pin(leaves_children(play)),
+    },
 ];
 
 fn host() -> HostBuilder {
@@ -51,6 +57,8 @@ fn host() -> HostBuilder {
         .orchestration(continued)
         .orchestration(sender)
         .orchestration(receiver)
+        .orchestration(leaves)
+        .orchestration(lingers)
         .activity(work)
         .activity(once_enough)
 }
@@ -165,6 +173,36 @@ async fn receiver(ctx: OrchestrationContext, _: ()) -> Result<Vec<u64>, Orchestr
         taken.push(ctx.wait_external::<u64>("Number").await?);
     }
     Ok(taken)
+}
+
+/// Does not wait for its children: one goes on after its end, the other one is cancelled.
+#[orchestration]
+async fn leaves(ctx: OrchestrationContext, number: u64) -> Result<u64, OrchestrationError> {
+    let ways = [("kept", ParentClose::Abandon), ("dropped", ParentClose::Cancel)];
+    let _left = ways.map(|(id, at_end)| {
+        let options = ChildOptions::new().id(id).parent_close(at_end);
+        ctx.schedule_orchestration(lingers.with(options), number)
+    });
+    for _ in 0..ways.len() {
+        ctx.wait_external::<()>("Begun").await?;
+    }
+    Ok(number)
+}
+
+#[orchestration]
+async fn lingers(ctx: OrchestrationContext, number: u64) -> Result<u64, OrchestrationError> {
+    ctx.raise_event("parent", "Begun", &()).await?;
+    ctx.timer(Duration::from_secs(60)).await;
+    Ok(ctx.call_activity(work, number).await?)
+}
+
+async fn leaves_children(play: Play) -> Answers {
+    play.start(leaves, "parent", 2).await?;
+    let mut answers = Vec::new();
+    for id in ["parent", "kept", "dropped"] {
+        answers.push(play.result::<u64>(id).await?);
+    }
+    Ok(answers)
 }
 
 async fn starts_and_sends(play: Play) -> Answers {

@@ -1,4 +1,4 @@
-//! Commands to instances: cancel, terminate, suspend, rewind, fork, purge.
+//! Commands to instances: cancel, terminate, suspend, rewind, fork, purge, replace.
 
 use reenact::HostBuilder;
 use reenact::prelude::*;
@@ -35,6 +35,12 @@ pub(super) const ALL: &[Scenario] = &[
         hosts: &[1],
         host,
         play: |play| Box::pin(purges(play)),
+    },
+    Scenario {
+        name: "replace-what-has-ended",
+        hosts: &[1, 2],
+        host,
+        play: |play| Box::pin(replaces(play)),
     },
 ];
 
@@ -216,4 +222,17 @@ async fn purges(play: Play) -> Answers {
     .await;
     play.start(fragile, "twice", ()).await?;
     Ok(vec![first, play.result::<String>("twice").await?])
+}
+
+async fn replaces(play: Play) -> Answers {
+    play.start(steps, "again", ()).await?;
+    play.raise("again", "Go", "one", "one".to_owned()).await?;
+    let first = play.result::<String>("again").await?;
+    let replace = |client: Client| async move {
+        let start = client.start_new(steps, ()).id("again");
+        start.replacing([InstanceState::Completed]).or_attach().await.map(drop)
+    };
+    play.call("replace", replace).await?;
+    play.raise("again", "Go", "two", "two".to_owned()).await?;
+    Ok(vec![first, play.result::<String>("again").await?])
 }

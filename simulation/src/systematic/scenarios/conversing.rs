@@ -2,7 +2,7 @@
 
 use reenact::HostBuilder;
 use reenact::prelude::*;
-use reenact::{EntityError, UpdateError, UpdateName};
+use reenact::{EntityError, Error, UpdateError, UpdateName};
 use serde::{Deserialize, Serialize};
 
 use super::{Answers, Scenario};
@@ -14,6 +14,12 @@ pub(super) const ALL: &[Scenario] = &[
         hosts: &[1, 2],
         host,
         play: |play| Box::pin(updates(play)),
+    },
+    Scenario {
+        name: "start-with-update",
+        hosts: &[1, 2],
+        host,
+        play: |play| Box::pin(starts_with_update(play)),
     },
     Scenario { name: "entity-calls", hosts: &[1], host, play: |play| Box::pin(calls(play)) },
     Scenario {
@@ -51,16 +57,37 @@ async fn updates(play: Play) -> Answers {
     play.start(total, "total", 10).await?;
     let mut answers = Vec::new();
     for (key, number) in [("a", 4), ("b", 0), ("c", 5), ("d", 1)] {
-        let update = |client: Client| async move {
-            match client.update("total", ADD, number).key(key).await {
-                Ok(sum) => Ok(format!("{sum}")),
-                Err(UpdateError::Failed(error)) => Err(error),
-                Err(other) => Ok(format!("{other:?}")),
-            }
-        };
-        answers.push(play.call("update", update).await?);
+        answers.push(update(&play, key, number).await?);
     }
     answers.push(play.result::<u64>("total").await?);
+    Ok(answers)
+}
+
+async fn update(play: &Play, key: &str, number: u64) -> Result<String, String> {
+    let update =
+        |client: Client| async move { answer(client.update("total", ADD, number).key(key).await) };
+    play.call("update", update).await
+}
+
+/// The sum, or why there is none.
+fn answer(answered: Result<u64, UpdateError<String>>) -> Result<String, Error> {
+    match answered {
+        Ok(sum) => Ok(format!("{sum}")),
+        Err(UpdateError::Failed(error)) => Err(error),
+        Err(other) => Ok(format!("{other:?}")),
+    }
+}
+
+/// It has the same answer after the end.
+async fn starts_with_update(play: Play) -> Answers {
+    let start = |client: Client| async move {
+        let start = client.start_new(total, 10).id("total").and_update(ADD, 4).key("a");
+        answer(start.await.map(|(_, sum)| sum))
+    };
+    let mut answers = vec![play.call("start", start).await?];
+    answers.push(update(&play, "b", 6).await?);
+    answers.push(play.result::<u64>("total").await?);
+    answers.push(play.call("start", start).await?);
     Ok(answers)
 }
 
